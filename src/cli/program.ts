@@ -1,0 +1,63 @@
+import { Command, CommanderError } from 'commander'
+import { asDuckfleetError } from '../errors.js'
+import { enginesCommand } from './engines.js'
+import { inspectCommand } from './inspect.js'
+import type { CommandContext } from './io.js'
+import { upgradeCommand } from './upgrade.js'
+import type { UpgradeDeps } from './upgrade-run.js'
+
+const EXAMPLES = `
+Examples:
+  $ duckfleet inspect old.duckdb             what a file is
+  $ duckfleet upgrade trackers/ upgraded/    upgrade every *.duckdb of a folder
+  $ duckfleet verify old.duckdb new.duckdb   compare two files of any releases
+  $ duckfleet engines list                   which releases can be read and written`
+
+/** The command `duckfleet` with all its subcommands. */
+export function createProgram(context: CommandContext, deps: UpgradeDeps): Command {
+  const { enginesFolder, environment } = deps.config
+  const program = new Command('duckfleet')
+    .description('Upgrade DuckDB files of any old release to a new one: nothing lost, everything proved.')
+    .version(deps.version)
+    .addHelpText('after', EXAMPLES)
+    .addCommand(inspectCommand(context))
+    .addCommand(upgradeCommand(context, deps))
+    // .addCommand(verifyCommand(context, …)) from ./verify.js as soon as it is there
+    .addCommand(enginesCommand(context, { cacheFolder: enginesFolder, environment }))
+  throwInsteadOfExit(program, context)
+  return program
+}
+
+/** Runs a command line (without `node` and the script) and gives the exit status. Never rejects. */
+export async function runProgram(
+  program: Command,
+  args: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    // Commander has said what is wrong already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const { code, message } = asDuckfleetError(error)
+    context.io.err(`duckfleet: ${message}`)
+    return code === 'usage' ? 2 : 1
+  }
+}
+
+/** Commander would end the process; its texts go where all others go. */
+function throwInsteadOfExit(command: Command, context: CommandContext): void {
+  const { io } = context
+  command.exitOverride()
+  command.configureOutput({
+    writeOut: (text) => {
+      io.out(text.trimEnd())
+    },
+    writeErr: (text) => {
+      io.err(text.trimEnd())
+    },
+  })
+  command.showHelpAfterError('(--help shows what there is)')
+  for (const child of command.commands) throwInsteadOfExit(child, context)
+}

@@ -1,0 +1,37 @@
+import type { Row } from '../../migration/session.js'
+import type { OpenOptions } from '../protocol.js'
+
+/** One way to run DuckDB inside an engine process. Errors are the engine's own. */
+export interface EngineDriver {
+  open(session: number, options: OpenOptions): Promise<void>
+  query(session: number, sql: string): Promise<readonly Row[]>
+  lock(session: number): Promise<void>
+  close(session: number): Promise<void>
+}
+
+/** Any value that a driver returns, as a {@link Row}'s cell: bigints as text, lists as arrays. */
+export function toCell(value: unknown): Row[string] {
+  if (value === null || value === undefined) return null
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return value
+    case 'bigint':
+      return value.toString()
+    case 'object':
+      if (Symbol.iterator in value) return Array.from(value as Iterable<unknown>, toCell)
+      return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
+    default:
+      return null
+  }
+}
+
+export function toRow(record: Readonly<Record<string, unknown>>): Row {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, toCell(value)]))
+}
+
+/** A size as DuckDB's settings read it. */
+export function megabytes(bytes: number): string {
+  return `${Math.max(1, Math.floor(bytes / 1e6))}MB`
+}

@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { literal } from '../../migration/sql.js'
+import type { OpenOptions } from '../protocol.js'
+import { type EngineDriver, megabytes, toRow } from './driver.js'
+
+/** The part of `@duckdb/duckdb-wasm`'s blocking Node build that is used. */
+interface WasmModule {
+  createDuckDB(bundles: unknown, logger: { log(): void }, runtime: WasmRuntime): Promise<WasmBindings>
+  readonly NODE_RUNTIME: WasmRuntime
+}
+type WasmRuntime = Record<string, unknown>
+interface WasmBindings {
+  instantiate(onProgress: () => void): Promise<unknown>
+  open(config: { path: string; accessMode: number }): void
+  reset(): void
+  connect(): WasmConnection
+}
+interface WasmConnection {
+  query(sql: string): { toArray(): { toJSON(): Record<string, unknown> }[] }
+  close(): void
+}
+
+const READ_ONLY = 2
+const READ_WRITE = 3
+
+/**
+ * DuckDB compiled to WebAssembly: one database at a time, one thread, every file through Node's `fs`. So Node's
+ * permission model confines it (facts §6). `guard` runs at every file access: a blocked event loop hears no other sign.
+ */
+export async function loadWasm(modulePath: string, guard: () => void): Promise<EngineDriver> {
+  const dist = join(modulePath, 'dist')
+  const api = createRequire(import.meta.url)(join(dist, 'duckdb-node-blocking.cjs')) as WasmModule
+  const bundle = (name: string): unknown => ({ mainModule: join(dist, `duckdb-${name}.wasm`), mainWorker: '' })
+  const runtime = guarded(api.NODE_RUNTIME, guard)
+  const bindings = await api.createDuckDB({ mvp: bundle('mvp'), eh: bundle('eh') }, { log: () => undefined }, runtime)
+  await bindings.instantiate(() => undefined)
+  let current: { id: number; connection: WasmConnection } | undefined
+  const get = (id: number): WasmConnection => {
+    if (current?.id !== id) throw new Error(`no session ${id}`)
+    return current.connection
+  }
+  return {
+    open(id, options) {
+      if (current) throw new Error('this engine has one database open at a time')
+      if (options.mode !== 'memory')
+        bindings.open({ path: options.path, accessMode: options.mode === 'read' ? READ_ONLY : READ_WRITE })
+      const connection = bindings.connect()
+      current = { id, connection }
+      limitMemory(connection, options)
+      return Promise.resolve()
+    },
+    query(id, sql) {
+      const rows = get(id).query(sql).toArray()
+      return Promise.resolve(rows.map((row) => toRow(row.toJSON())))
+    },
+    lock() {
+      // Confined from the start, by the permissions of its process.
+      return Promise.resolve()
+    },
+    close(id) {
+      get(id).close()
+      current = undefined
+      bindings.reset()
+      return Promise.resolve()
+    },
+  }
+}
+
+function limitMemory(connection: WasmConnection, options: OpenOptions): void {
+  connection.query(`SET memory_limit = ${literal(megabytes(options.memoryLimit))}`)
+}
+
+/**
+ * The runtime with `guard` before each file access. A write that fails (disk full) ends the process: the engine
+ * would try again for ever.
+ */
+function guarded(runtime: WasmRuntime, guard: () => void): WasmRuntime {
+  const wrap =
+    (method: (...args: unknown[]) => unknown, onError: (error: unknown) => void) =>
+    (...args: unknown[]): unknown => {
+      guard()
+      try {
+        return method.apply(runtime, args)
+      } catch (error) {
+        onError(error)
+        throw error
+      }
+    }
+  for (const name of ['readFile', 'writeFile', 'openFile']) {
+    const method = runtime[name]
+    if (typeof method !== 'function') continue
+    runtime[name] = wrap(method as (...args: unknown[]) => unknown, name === 'writeFile' ? failedWrite : () => undefined)
+  }
+  return runtime
+}
+
+/** Thrown through the engine, it would be swallowed; the host hears of it by this event. */
+function failedWrite(error: unknown): void {
+  process.emit('uncaughtException', error instanceof Error ? error : new Error(String(error)))
+}

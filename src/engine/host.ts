@@ -1,0 +1,107 @@
+import type { EngineDriver } from './drivers/driver.js'
+import { loadNative } from './drivers/native.js'
+import { loadNeo } from './drivers/neo.js'
+import { loadWasm } from './drivers/wasm.js'
+import type { FailureKind, HostArguments, Ready, Reply, Request } from './protocol.js'
+
+/*
+ * The engine process: loads one engine and answers requests. It holds no secret: its environment is empty. It ends
+ * when its worker is gone.
+ */
+
+const args = JSON.parse(process.argv[2] ?? '{}') as HostArguments
+const output: string[] = []
+
+/** Engines print what they have no other way to say, such as a WAL that they dropped. */
+function capture(...parts: unknown[]): void {
+  if (output.length < 50) output.push(parts.map(String).join(' ').slice(0, 500))
+}
+Object.assign(console, { log: capture, info: capture, warn: capture, error: capture, debug: capture })
+
+function send(message: Reply | Ready): void {
+  process.send?.(message)
+}
+
+/** Ends the process at once, after telling the worker why, even from inside a blocked engine call. */
+function die(message: string): void {
+  process.stderr.write(`${message.split('\n', 1)[0]?.slice(0, 500) ?? ''}\n`)
+  process.exit(70)
+}
+
+let accesses = 0
+/** A worker that was killed cannot stop an engine that blocks this process: so it looks for its parent itself. */
+function endWithParent(): void {
+  if (accesses++ % 256 === 0 && process.ppid !== args.parent) process.exit(70)
+}
+
+async function load(): Promise<EngineDriver> {
+  switch (args.driver) {
+    case 'wasm':
+      return loadWasm(args.modulePath, endWithParent)
+    case 'native':
+      return loadNative(args.modulePath)
+    case 'neo':
+      return loadNeo(args.modulePath)
+    default:
+      return args.driver satisfies never
+  }
+}
+
+async function answer(driver: EngineDriver, request: Request): Promise<Reply> {
+  try {
+    const rows = await perform(driver, request)
+    return { id: request.id, ok: true, rows, output: output.splice(0) }
+  } catch (error) {
+    const message = firstLines(error instanceof Error ? error.message : String(error))
+    return { id: request.id, ok: false, kind: classify(message, error), message }
+  }
+}
+
+async function perform(driver: EngineDriver, request: Request): Promise<Extract<Reply, { ok: true }>['rows']> {
+  switch (request.op) {
+    case 'open':
+      await driver.open(request.session, request.options)
+      return []
+    case 'query':
+      return driver.query(request.session, request.sql)
+    case 'lock':
+      await driver.lock(request.session)
+      return []
+    case 'close':
+      await driver.close(request.session)
+      return []
+    default:
+      return request satisfies never
+  }
+}
+
+/** Without the excerpt of the statement that DuckDB adds, and without Emscripten's source. */
+function firstLines(message: string): string {
+  const [head = ''] = message.split(/\n+LINE \d+:/)
+  return head.replaceAll(/\s*\n\s*/g, ' ').trim().slice(0, 600)
+}
+
+function classify(message: string, error: unknown): FailureKind {
+  if (error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')) return 'fatal'
+  if (/INTERNAL Error|FATAL Error|abort\(|Aborted|out of bounds|table index|null function|unreachable/i.test(message))
+    return 'fatal'
+  if (/checksum|corrupt|not a valid DuckDB|Serialization Error|deserializ|WAL playback|replaying WAL/i.test(message)) return 'corrupt'
+  return 'sql'
+}
+
+process.on('disconnect', () => process.exit(0))
+process.on('uncaughtException', (error) => {
+  die(error.message)
+})
+// The worker decides when to stop: a Ctrl-C in its terminal reaches this process too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+
+const driver = await load()
+let queue = Promise.resolve()
+process.on('message', (message) => {
+  const request = message as Request
+  queue = queue.then(async () => {
+    send(await answer(driver, request))
+  })
+})
+send({ ready: true })

@@ -1,0 +1,180 @@
+import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Database, Engines } from '../migration/ports.js'
+import type { UpgradeRequest } from '../migration/upgrade.js'
+import type { InstalledEngine } from './locate.js'
+import type { EngineProcess } from './process.js'
+import type { OpenMode, OpenOptions } from './protocol.js'
+import type { EngineSlot } from './slot.js'
+
+/** Time for an answer, whatever the file: longer than any engine needs for a small one on a busy machine. */
+const PATIENCE_MS = 9_000
+const MS_PER_MEGABYTE = 1_000
+const MS_PER_ROW = 0.05
+const MOST_PATIENCE_MS = 12 * 3_600_000
+
+/** What an engine process takes besides the memory that its engine is allowed. */
+const PROCESS_OVERHEAD = 600e6
+/** Below this, a second source engine would leave too little for each. */
+const MEMORY_FOR_TWO_EXPORTERS = 1e9
+const LEAST_ENGINE_MEMORY = 64e6
+
+/** The engines of one job, in processes of a slot. */
+export class JobEngines implements Engines {
+  private sessions = 0
+  private rows = 0
+  private readonly held = new Set<EngineProcess>()
+  private readonly stopper = new AbortController()
+  private readonly signal: AbortSignal
+  private readonly detach: () => void
+
+  private constructor(
+    private readonly slot: EngineSlot,
+    private readonly request: UpgradeRequest,
+    private readonly reader: InstalledEngine,
+    private readonly writer: InstalledEngine,
+    private readonly bytes: number,
+    readonly wal: Engines['wal'],
+    signal: AbortSignal,
+  ) {
+    const onAbort = (): void => {
+      this.stopper.abort(signal.reason)
+    }
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    this.signal = this.stopper.signal
+    this.detach = () => {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  static async create(slot: EngineSlot, request: UpgradeRequest, reader: InstalledEngine, writer: InstalledEngine, signal: AbortSignal): Promise<JobEngines> {
+    const wal = await readWal(`${request.source}.wal`)
+    const { size } = await stat(request.source)
+    return new JobEngines(slot, request, reader, writer, size + (wal?.size ?? 0), wal, signal)
+  }
+
+  get sourceConfined(): boolean {
+    return this.reader.driver !== 'native'
+  }
+
+  get exporters(): number {
+    return this.reader.driver === 'wasm' && this.request.memory >= MEMORY_FOR_TWO_EXPORTERS ? Math.min(2, this.request.threads) : 1
+  }
+
+  get sourcePath(): string {
+    return this.request.source
+  }
+
+  path(name: string): string {
+    return join(this.request.folder, name)
+  }
+
+  expectRows(rows: bigint): void {
+    this.rows = Number(rows)
+  }
+
+  stop(): void {
+    this.stopper.abort()
+  }
+
+  openSource(): Promise<Database> {
+    return this.open(this.reader, this.request.source, 'read')
+  }
+
+  async openScratch(): ReturnType<Engines['openScratch']> {
+    const folder = this.path('scratch')
+    const copy = join(folder, 'source.duckdb')
+    await mkdir(folder, { recursive: true })
+    await copyFile(this.request.source, copy, constants.COPYFILE_FICLONE)
+    if (this.wal) await copyFile(`${this.request.source}.wal`, `${copy}.wal`, constants.COPYFILE_FICLONE)
+    const session = await this.open(this.reader, copy, 'scratch')
+    return {
+      session,
+      folder,
+      readText: (name) => readFile(join(folder, name), 'utf8'),
+      close: async () => {
+        await session.close()
+        await rm(folder, { recursive: true, force: true })
+      },
+    }
+  }
+
+  createTarget(): Promise<Database> {
+    return this.open(this.writer, this.request.destination, 'create')
+  }
+
+  openTarget(): Promise<Database> {
+    return this.open(this.writer, this.request.destination, 'read')
+  }
+
+  async openReference(): Promise<Database> {
+    const reference = await this.open(this.writer, '', 'memory')
+    await reference.lock()
+    return reference
+  }
+
+  /** Ends whatever the job left running. */
+  async close(): Promise<void> {
+    this.detach()
+    await Promise.all([...this.held].map((process) => this.slot.discard(process)))
+    this.held.clear()
+  }
+
+  private async open(engine: InstalledEngine, path: string, mode: OpenMode): Promise<Database> {
+    const options = this.options(engine, path, mode)
+    const process = await this.slot.acquire(engine, options.memoryLimit + PROCESS_OVERHEAD, this.signal)
+    this.held.add(process)
+    const id = ++this.sessions
+    const printed = await process.open(id, options, this.patience(), this.signal)
+    return {
+      release: engine.release,
+      printed,
+      query: (sql) => process.query(id, sql, this.patience(), this.signal),
+      lock: () => process.lock(id, this.patience(), this.signal),
+      close: async () => {
+        if (!this.held.delete(process)) return
+        try {
+          if (process.alive) await process.close(id, this.patience(), this.signal)
+        } finally {
+          await this.slot.release(process)
+        }
+      },
+    }
+  }
+
+  private options(engine: InstalledEngine, path: string, mode: OpenMode): OpenOptions {
+    const { memory, threads, folder, target } = this.request
+    const half = memory / 2
+    const share = engine === this.writer ? half : half / this.exporters
+    return {
+      path,
+      mode,
+      folder,
+      threads,
+      memoryLimit: Math.max(LEAST_ENGINE_MEMORY, mode === 'memory' ? memory / 8 : share),
+      storageVersion: target.storageVersion,
+    }
+  }
+
+  private patience(): number {
+    const needed = PATIENCE_MS + (this.bytes / 1e6) * MS_PER_MEGABYTE + this.rows * MS_PER_ROW
+    return Math.min(MOST_PATIENCE_MS, Math.round(needed))
+  }
+}
+
+async function readWal(path: string): Promise<Engines['wal']> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const { size } = await file.stat()
+      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1))
+      return { size, lastByte: buffer[0] ?? 0 }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,274 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { dirname, join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DuckfleetError } from '../errors.js'
+import type { Row } from '../migration/session.js'
+import { SqlError } from '../migration/session.js'
+import type { InstalledEngine } from './locate.js'
+import type { HostArguments, OpenOptions, Ready, Reply, Request } from './protocol.js'
+import { type Vitals, readVitals } from './vitals.js'
+
+/** Without `id`, for each kind of request. */
+type Body = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never
+
+interface Pending {
+  readonly resolve: (reply: Extract<Reply, { ok: true }>) => void
+  readonly reject: (error: Error) => void
+  readonly sql: string
+}
+
+export interface ProcessLimits {
+  /** The only folder that the engine may read and write. */
+  readonly folder: string
+  /** Resident memory at which the process is killed, bytes. */
+  readonly maxResident: number
+}
+
+const START_TIMEOUT_MS = 30_000
+const WATCH_INTERVAL_MS = 250
+const STDERR_KEPT = 2_000
+
+/**
+ * One engine in a process of its own, in its own process group, with an empty environment. It is killed, with its
+ * group, when a request outlives its deadline, when its memory grows beyond the limit, and on `kill`.
+ */
+export class EngineProcess {
+  private readonly child: ChildProcess
+  private readonly pending = new Map<number, Pending>()
+  private readonly exited: Promise<void>
+  private lastId = 0
+  private stderr = ''
+  private death: DuckfleetError | undefined
+  private watch: NodeJS.Timeout | undefined
+
+  private constructor(
+    readonly engine: InstalledEngine,
+    private limits: ProcessLimits,
+  ) {
+    this.child = spawn(process.execPath, hostCommand(engine, limits.folder), {
+      detached: true,
+      env: { TZ: 'UTC' },
+      cwd: limits.folder,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    this.child.stderr?.on('data', (chunk: Buffer) => {
+      if (this.stderr.length < STDERR_KEPT) this.stderr += chunk.toString('utf8', 0, STDERR_KEPT)
+    })
+    this.exited = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        this.fail(this.death ?? this.crashed(code, signal))
+        resolve()
+      })
+      this.child.once('error', (error) => {
+        this.fail(new DuckfleetError('engine', `the ${describe(engine)} engine did not start: ${error.message}`))
+        resolve()
+      })
+    })
+    this.child.on('message', (message) => {
+      this.receive(message as Reply)
+    })
+    this.watch = setInterval(() => {
+      this.checkMemory()
+    }, WATCH_INTERVAL_MS)
+    this.watch.unref()
+  }
+
+  /** Starts a process and waits until its engine is loaded. */
+  static async start(engine: InstalledEngine, limits: ProcessLimits, signal: AbortSignal): Promise<EngineProcess> {
+    const host = new EngineProcess(engine, limits)
+    try {
+      await host.until(host.ready(), START_TIMEOUT_MS, 'load', signal)
+      return host
+    } catch (error) {
+      await host.kill()
+      throw error
+    }
+  }
+
+  get alive(): boolean {
+    return this.death === undefined
+  }
+
+  /** Sets the resident memory, in bytes, at which the process is killed. */
+  allow(maxResident: number): void {
+    this.limits = { ...this.limits, maxResident }
+  }
+
+  /** Resident memory and CPU time, where the system tells. */
+  vitals(): Vitals | undefined {
+    return this.child.pid === undefined ? undefined : readVitals(this.child.pid)
+  }
+
+  async open(session: number, options: OpenOptions, timeoutMs: number, signal: AbortSignal): Promise<readonly string[]> {
+    return (await this.call({ op: 'open', session, options }, timeoutMs, signal)).output
+  }
+
+  async query(session: number, sql: string, timeoutMs: number, signal: AbortSignal): Promise<readonly Row[]> {
+    return (await this.call({ op: 'query', session, sql }, timeoutMs, signal)).rows
+  }
+
+  async lock(session: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.call({ op: 'lock', session }, timeoutMs, signal)
+  }
+
+  async close(session: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.call({ op: 'close', session }, timeoutMs, signal)
+  }
+
+  /** Ends the process and its group, and waits until it is gone. */
+  async kill(reason?: DuckfleetError): Promise<void> {
+    this.death ??= reason ?? new DuckfleetError('engine', `the ${describe(this.engine)} engine was stopped`)
+    const { pid } = this.child
+    if (pid !== undefined && this.child.exitCode === null && this.child.signalCode === null) killGroup(pid)
+    await this.exited
+  }
+
+  private call(body: Body, timeoutMs: number, signal: AbortSignal): Promise<Extract<Reply, { ok: true }>> {
+    const id = ++this.lastId
+    const sql = body.op === 'query' ? body.sql : body.op
+    const reply = new Promise<Extract<Reply, { ok: true }>>((resolve, reject) => {
+      if (this.death) {
+        reject(this.death)
+        return
+      }
+      this.pending.set(id, { resolve, reject, sql })
+      this.child.send({ ...body, id }, (error) => {
+        if (error) this.fail(this.crashed(null, null))
+      })
+    })
+    return this.until(reply, timeoutMs, body.op, signal)
+  }
+
+  /** The promise, or the death of the process when the deadline passes or the job is aborted. */
+  private async until<T>(promise: Promise<T>, timeoutMs: number, what: string, signal: AbortSignal): Promise<T> {
+    const stop = (reason: DuckfleetError): void => {
+      void this.kill(reason)
+    }
+    const onAbort = (): void => {
+      stop(new DuckfleetError('aborted', 'stopped on request'))
+    }
+    const seconds = Math.round(timeoutMs / 1000)
+    const timer = setTimeout(() => {
+      stop(new DuckfleetError('engine', `the ${describe(this.engine)} engine hung: no answer to ${what} in ${seconds} s; its process was killed`)) // prettier-ignore
+    }, timeoutMs)
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  private ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.child.once('message', (message: Ready) => {
+        if ((message as Partial<Ready>).ready) resolve()
+      })
+      void this.exited.then(() => {
+        reject(this.death ?? this.crashed(null, null))
+      })
+    })
+  }
+
+  private receive(reply: Reply): void {
+    const pending = this.pending.get(reply.id)
+    if (!pending) return
+    this.pending.delete(reply.id)
+    if (reply.ok) pending.resolve(reply)
+    else pending.reject(this.toError(reply, pending.sql))
+  }
+
+  private toError({ kind, message }: Extract<Reply, { ok: false }>, sql: string): Error {
+    switch (kind) {
+      case 'sql':
+        return new SqlError(message, sql)
+      case 'corrupt':
+        return new DuckfleetError('corrupt', message)
+      case 'fatal': {
+        const error = new DuckfleetError('engine', `the ${describe(this.engine)} engine broke: ${message}`)
+        void this.kill(error)
+        return error
+      }
+      default:
+        return kind satisfies never
+    }
+  }
+
+  private crashed(code: number | null, signal: string | null): DuckfleetError {
+    const how = signal ? `was ended by ${signal}` : `ended with code ${code ?? 'unknown'}`
+    const said = this.stderr.split('\n', 1)[0]?.trim().slice(0, 300) ?? ''
+    if (/ENOSPC|no space left/i.test(this.stderr))
+      return new DuckfleetError('transient', `no space left in ${this.limits.folder}: free some, or set WORK_DIR to a larger disk`)
+    return new DuckfleetError('engine', `the ${describe(this.engine)} engine process ${how}${said ? `: ${said}` : ''}`)
+  }
+
+  private fail(error: DuckfleetError): void {
+    this.death ??= error
+    clearInterval(this.watch)
+    for (const { reject } of this.pending.values()) reject(this.death)
+    this.pending.clear()
+  }
+
+  private checkMemory(): void {
+    const resident = this.vitals()?.resident ?? 0
+    if (resident <= this.limits.maxResident) return
+    const [used, limit] = [resident, this.limits.maxResident].map((bytes) => Math.round(bytes / 1e6))
+    void this.kill(
+      new DuckfleetError('engine', `the ${describe(this.engine)} engine grew to ${used ?? 0} MB, over its ${limit ?? 0} MB: give it more with --memory`),
+    )
+  }
+}
+
+function describe(engine: InstalledEngine): string {
+  return `${engine.release} (${engine.driver})`
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Already gone.
+  }
+}
+
+/** Command line of an engine process. WASM reaches files only through Node, so Node's permissions confine it. */
+function hostCommand(engine: InstalledEngine, folder: string): string[] {
+  const host = hostPath()
+  const args: HostArguments = { driver: engine.driver, modulePath: engine.modulePath, parent: process.pid }
+  const permissions = engine.driver === 'wasm' ? permissionFlags(host, engine.modulePath, folder) : []
+  return ['--no-warnings', ...permissions, host, JSON.stringify(args)]
+}
+
+/** The compiled host; when this file runs from source (in tests) that is the one of the last build. */
+function hostPath(): string {
+  const here = fileURLToPath(import.meta.url)
+  return here.endsWith('.ts')
+    ? join(dirname(here), '..', '..', 'dist', 'src', 'engine', 'host.js')
+    : join(dirname(here), 'host.js')
+}
+
+function permissionFlags(host: string, modulePath: string, folder: string): string[] {
+  const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+  // The code of this project and of the engine, and the folder of the job: nothing else can be read.
+  const code = [packageRoot(host), outermostModules(modulePath)]
+  return [
+    flag,
+    ...code.map((path) => `--allow-fs-read=${path}`),
+    `--allow-fs-read=${join(folder, '*')}`,
+    `--allow-fs-write=${join(folder, '*')}`,
+  ]
+}
+
+/** `…/dist/*` of this project's own compiled code. */
+function packageRoot(host: string): string {
+  return join(dirname(dirname(dirname(host))), '*')
+}
+
+/** The first `node_modules` folder on the way to the package: its dependencies may be hoisted there. */
+function outermostModules(modulePath: string): string {
+  const parts = modulePath.split(sep)
+  const at = parts.indexOf('node_modules')
+  return join(at < 0 ? modulePath : parts.slice(0, at + 1).join(sep), '*')
+}

@@ -1,0 +1,59 @@
+import type { Row } from '../migration/session.js'
+import type { Driver } from './registry.js'
+
+/*
+ * What a worker and an engine process say to each other over Node's IPC channel, the same for every driver.
+ * One request is answered by one reply with its id; requests of one session run one after another.
+ */
+
+export type OpenMode =
+  /** The file is read and never written. */
+  | 'read'
+  /** The file exists and may be scribbled on: it is thrown away afterwards. */
+  | 'scratch'
+  /** The file does not exist and is made. */
+  | 'create'
+  /** No file at all. */
+  | 'memory'
+
+export interface OpenOptions {
+  readonly path: string
+  readonly mode: OpenMode
+  /** Bytes that the engine may use for its own buffers; its process needs some more. */
+  readonly memoryLimit: number
+  readonly threads: number
+  /** Where the engine may spill to, and the only folder that it may read and write. */
+  readonly folder: string
+  readonly storageVersion: string | undefined
+}
+
+export type Request =
+  | { readonly id: number; readonly op: 'open'; readonly session: number; readonly options: OpenOptions }
+  | { readonly id: number; readonly op: 'query'; readonly session: number; readonly sql: string }
+  /** From here on the session reaches no file that it has not opened yet. */
+  | { readonly id: number; readonly op: 'lock'; readonly session: number }
+  | { readonly id: number; readonly op: 'close'; readonly session: number }
+
+/**
+ * `sql`: the statement was refused, the session goes on. `corrupt`: the file is damaged. `fatal`: the engine broke;
+ * its process must not be used again.
+ */
+export type FailureKind = 'sql' | 'corrupt' | 'fatal'
+
+export type Reply =
+  | { readonly id: number; readonly ok: true; readonly rows: readonly Row[]; readonly output: readonly string[] }
+  | { readonly id: number; readonly ok: false; readonly kind: FailureKind; readonly message: string }
+
+/** The first message of an engine process, once its engine is loaded. */
+export interface Ready {
+  readonly ready: true
+}
+
+/** What an engine process is told on its command line, as JSON. */
+export interface HostArguments {
+  readonly driver: Driver
+  /** Absolute path of the npm package's folder. */
+  readonly modulePath: string
+  /** Process of the worker; when it is gone the engine process ends itself. */
+  readonly parent: number
+}

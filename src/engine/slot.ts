@@ -1,0 +1,53 @@
+import type { InstalledEngine } from './locate.js'
+import { EngineProcess } from './process.js'
+
+/** Warm processes that are kept for the next file: loading an engine takes as long as moving a small file. */
+const KEPT_PER_ENGINE = 2
+
+/**
+ * The engine processes of one worker slot. A process is confined to the slot's folder for life, so only jobs of this
+ * slot use it.
+ */
+export class EngineSlot {
+  private readonly idle = new Map<InstalledEngine, EngineProcess[]>()
+  private readonly busy = new Set<EngineProcess>()
+
+  constructor(readonly folder: string) {}
+
+  /** A process with this engine loaded: a warm one, else a new one. */
+  async acquire(engine: InstalledEngine, maxResident: number, signal: AbortSignal): Promise<EngineProcess> {
+    const warm = this.idle.get(engine) ?? []
+    for (let process = warm.pop(); process !== undefined; process = warm.pop()) {
+      if (!process.alive) continue
+      process.allow(maxResident)
+      this.busy.add(process)
+      return process
+    }
+    const process = await EngineProcess.start(engine, { folder: this.folder, maxResident }, signal)
+    this.busy.add(process)
+    return process
+  }
+
+  /** Takes a process back; a broken one, or one too many, is ended. */
+  async release(process: EngineProcess): Promise<void> {
+    this.busy.delete(process)
+    const warm = this.idle.get(process.engine) ?? []
+    this.idle.set(process.engine, warm)
+    if (process.alive && warm.length < KEPT_PER_ENGINE) warm.push(process)
+    else await process.kill()
+  }
+
+  /** Ends a process that may be in any state. */
+  async discard(process: EngineProcess): Promise<void> {
+    this.busy.delete(process)
+    await process.kill()
+  }
+
+  /** Ends every process of the slot. */
+  async close(): Promise<void> {
+    const all = [...this.busy, ...[...this.idle.values()].flat()]
+    this.busy.clear()
+    this.idle.clear()
+    await Promise.all(all.map((process) => process.kill()))
+  }
+}

@@ -1,0 +1,86 @@
+import { DuckfleetError } from '../errors.js'
+import { clone, readThrough } from '../migration/clone.js'
+import type { Hooks } from '../migration/ports.js'
+import { Stopwatch } from '../migration/stopwatch.js'
+import { type Step, transfer } from '../migration/transfer.js'
+import type { CheckFile, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
+import { JobEngines } from './job-engines.js'
+import type { InstalledEngine } from './locate.js'
+import { canOpen, chooseReader, chooseTarget } from './registry.js'
+import { EngineSlot } from './slot.js'
+
+/** First storage version that every later release reads: from here on one engine opens both files. */
+const FIRST_STABLE = 64
+
+export interface UpgraderOptions {
+  /** Folder of the worker slot: job folders are made inside it, and engines reach nothing outside it. */
+  readonly slotFolder: string
+  readonly engines: readonly InstalledEngine[]
+  /** Which driver reads files from before 0.9 where both are installed; WASM can be confined. */
+  readonly prefer?: 'wasm' | 'native'
+  readonly hooks?: Hooks
+}
+
+export interface Upgrader {
+  readonly upgrade: UpgradeFile
+  readonly check: CheckFile
+  /** Ends the engine processes that are kept warm. */
+  close(): Promise<void>
+}
+
+/** Upgrades files with the engines that are installed, one at a time, in warm processes. */
+export function createUpgrader(options: UpgraderOptions): Upgrader {
+  const slot = new EngineSlot(options.slotFolder)
+  return {
+    upgrade: (request, signal) =>
+      run(slot, options, request, signal, (engines, watch) =>
+        request.header.storageVersion < FIRST_STABLE
+          ? moved(transfer(engines, request.verify, watch, options.hooks))
+          : clone(engines, request.verify, watch, options.hooks),
+      ),
+    check: (request, signal) => run(slot, options, request, signal, (engines) => readThrough(engines, request.verify)),
+    close: () => slot.close(),
+  }
+}
+
+type Counts = Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>
+
+async function moved(outcome: ReturnType<typeof transfer>): Promise<Counts> {
+  const { catalog, rows, warnings } = await outcome
+  return { tables: catalog.tables.length, rows, indexes: catalog.indexes.length, warnings }
+}
+
+async function run(
+  slot: EngineSlot,
+  options: UpgraderOptions,
+  request: UpgradeRequest,
+  signal: AbortSignal,
+  work: (engines: JobEngines, watch: Stopwatch<Step>) => Promise<Counts>,
+): Promise<UpgradeResult> {
+  const start = performance.now()
+  const { reader, writer } = chooseEngines(options, request)
+  const watch = new Stopwatch<Step>()
+  const engines = await JobEngines.create(slot, request, reader, writer, signal)
+  try {
+    const counts = await work(engines, watch)
+    const total = Math.round(performance.now() - start)
+    return { ...counts, reader: reader.release, ms: { export: watch.ms('export'), import: watch.ms('import'), verify: watch.ms('verify'), total } }
+  } catch (error) {
+    if (signal.aborted) throw new DuckfleetError('aborted', 'stopped on request', { cause: error })
+    throw error
+  } finally {
+    await engines.close()
+  }
+}
+
+function chooseEngines(options: UpgraderOptions, request: UpgradeRequest): { reader: InstalledEngine; writer: InstalledEngine } {
+  const writer = chooseTarget(request.target.release, options.engines)
+  if (request.header.storageVersion < FIRST_STABLE)
+    return { reader: chooseReader(request.header, options.engines, options.prefer ? { prefer: options.prefer } : {}), writer }
+  if (!canOpen(writer, request.header))
+    throw new DuckfleetError(
+      'unreadable',
+      `the file was written by ${request.header.writer ?? request.header.releases}, which ${writer.release} does not read: choose a newer target with --to`,
+    )
+  return { reader: writer, writer }
+}

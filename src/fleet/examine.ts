@@ -1,0 +1,109 @@
+import { DuckfleetError, asDuckfleetError } from '../errors.js'
+import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
+import type { StorageHeader } from '../migration/header.js'
+import { alreadyWrittenBy } from '../migration/releases.js'
+import type { Target } from '../migration/upgrade.js'
+import type { Store, StoredFile } from '../store/port.js'
+
+/** A file in a store. */
+export interface Place {
+  readonly store: Store
+  readonly key: string
+}
+
+export interface Places {
+  readonly source: Place
+  readonly destination: Place
+}
+
+/** What is to be done with a file that can be read: the bytes are right already, or have to be written anew. */
+export type Action = 'copy' | 'migrate'
+
+/** What is known of a file before anything of it is downloaded. */
+export interface Examination {
+  readonly file: StoredFile
+  readonly header: StorageHeader
+  readonly action: Action
+  /** Bytes of the source and its WALs. */
+  readonly bytesIn: number
+}
+
+export interface ExaminePolicy {
+  readonly target: Target
+  readonly overwrite: boolean
+  /** The destination is the source, and a backup is kept. */
+  readonly inPlace: boolean
+  /** Throws a DuckfleetError `unreadable` when the file is encrypted or no installed engine opens it. */
+  readonly assertReadable: (header: StorageHeader) => void
+}
+
+/**
+ * Looks at a file and decides, having read 12 KiB of it. Throws a DuckfleetError: `unreadable` for what is to be
+ * skipped, `usage` for a destination that may not be written, and what the store throws. `onHeader` is told what the
+ * header says, even if the file is refused for it.
+ */
+export async function examine(
+  { source, destination }: Places,
+  policy: ExaminePolicy,
+  onHeader: (header: StorageHeader, bytesIn: number) => void,
+  signal: AbortSignal,
+): Promise<Examination> {
+  const path = source.store.describe(source.key)
+  const file = await source.store.stat(source.key, signal)
+  if (file === undefined) throw new DuckfleetError('usage', `there is no file ${path}; check the path`)
+  const bytesIn = file.wals.reduce((sum, wal) => sum + wal.size, file.size)
+  const found = parseHeader(await source.store.readHead(source.key, file, HEADER_BYTES, signal), file.size)
+  if (found.kind !== 'not-a-database' && found.header !== undefined) onHeader(found.header, bytesIn)
+  const header = requireDatabase(found, path)
+  assertOpens(header, path, policy)
+  await checkDestination(file, destination, policy, signal)
+  // Rows in a WAL are not in the file yet: its bytes alone would lose them.
+  const asIs = file.wals.length === 0 && alreadyWrittenBy(header, policy.target)
+  return { file, header, action: asIs ? 'copy' : 'migrate', bytesIn }
+}
+
+function assertOpens(header: StorageHeader, path: string, { assertReadable }: ExaminePolicy): void {
+  try {
+    assertReadable(header)
+  } catch (error) {
+    const { code, message } = asDuckfleetError(error)
+    throw new DuckfleetError(code, `${path}: ${message}`, { cause: error })
+  }
+}
+
+async function checkDestination(
+  source: StoredFile,
+  { store, key }: Place,
+  policy: ExaminePolicy,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = store.describe(key)
+  const existing = await store.stat(key, signal)
+  const same = existing?.identity === source.identity
+  if (policy.inPlace) {
+    if (!same)
+      throw new DuckfleetError('usage', `${path} is not the source, but an upgrade in place was asked for`)
+    return
+  }
+  if (same) {
+    throw new DuckfleetError(
+      'usage',
+      `${path} is the source itself, which is never written; choose another destination, or upgrade it in place ` +
+        '(--in-place), which keeps a backup',
+    )
+  }
+  if (existing !== undefined && !policy.overwrite) {
+    throw new DuckfleetError(
+      'usage',
+      `${path} exists already; allow overwriting (--overwrite), or choose another destination`,
+    )
+  }
+  const [wal] = await store.wals(key, signal)
+  if (wal !== undefined) {
+    throw new DuckfleetError(
+      'usage',
+      `${path}${wal.suffix} lies at the destination, and DuckDB would replay it into the new file; close what has ` +
+        'that database open, or move the WAL away, then run again',
+    )
+  }
+}

@@ -1,0 +1,200 @@
+import type { Catalog, Column, Index, Sequence, Table, View, ViewColumn } from './catalog.js'
+import { flag, groupBy, list, optionalText, text } from './rows.js'
+import { type Row, type Session, SqlError } from './session.js'
+import { ident, qualified } from './sql.js'
+import { splitIndex, splitView } from './statement-head.js'
+import { generatedExpressions, type KeyedTable, readConstraints } from './table-reader.js'
+import { readUserTypes, TypeReader } from './type-reader.js'
+
+/** A catalog whose views have not been tried yet: trying one may run what a stranger wrote. */
+export type TableCatalog = Omit<Catalog, 'views' | 'macros'>
+
+/** Reads the catalog of a file of 0.4 – 0.8, without macros. `folder`: where a small Parquet file may be written. */
+export async function readCatalog(session: Session, folder: string): Promise<TableCatalog> {
+  const where = inThisDatabase(session.release)
+  const types = await readUserTypes(session, where, folder)
+  const schemas = await session.query(`SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ${where} ORDER BY oid`)
+  return {
+    schemas: schemas.map((row) => text(row, 'schema_name')),
+    types,
+    sequences: await readSequences(session, where),
+    tables: await readTables(session, where, new TypeReader(session, types)),
+    indexes: await readIndexes(session, where),
+  }
+}
+
+/** From 0.7 on the catalog functions list every attached database. */
+export function inThisDatabase(release: string): string {
+  return /^0\.[4-6]\./.test(release) ? '' : 'AND database_name = current_database()'
+}
+
+async function readSequences(session: Session, where: string): Promise<Sequence[]> {
+  const rows = await session.query(
+    `SELECT schema_name, sequence_name, sql, CAST(min_value AS VARCHAR) AS "min", CAST(max_value AS VARCHAR) AS "max",
+       CAST(increment_by AS VARCHAR) AS "by", cycle
+     FROM duckdb_sequences() WHERE NOT "temporary" ${where} ORDER BY sequence_oid`,
+  )
+  return rows.map((row) => {
+    const name = { schema: text(row, 'schema_name'), name: text(row, 'sequence_name') }
+    const limits = { increment: text(row, 'by'), min: text(row, 'min'), max: text(row, 'max'), cycle: flag(row, 'cycle') }
+    // The statement that the engine prints starts where the sequence goes on; `start_value` ignores the WAL.
+    const start = /\bSTART (-?\d+)/.exec(text(row, 'sql').slice(name.name.length))?.[1] ?? text(row, 'min')
+    return { ...name, ...limits, next: nextValue(start, limits) }
+  })
+}
+
+function nextValue(start: string, { min, max, cycle, increment }: Omit<Sequence, 'next' | 'schema' | 'name'>): Sequence['next'] {
+  if (BigInt(start) >= BigInt(min) && BigInt(start) <= BigInt(max)) return start
+  if (!cycle) return 'exhausted'
+  return BigInt(increment) > 0n ? min : max
+}
+
+async function readIndexes(session: Session, where: string): Promise<Index[]> {
+  const rows = await session.query(
+    `SELECT schema_name, index_name, table_name, is_unique, sql FROM duckdb_indexes() WHERE NOT is_primary ${where} ORDER BY index_oid`,
+  )
+  return rows.map((row) => ({
+    schema: text(row, 'schema_name'),
+    name: text(row, 'index_name'),
+    table: text(row, 'table_name'),
+    unique: flag(row, 'is_unique'),
+    definition: splitIndex(text(row, 'sql')).definition,
+  }))
+}
+
+async function readTables(session: Session, where: string, types: TypeReader): Promise<Table[]> {
+  const tables = await session.query(
+    `SELECT schema_name, table_name, sql FROM duckdb_tables() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY table_oid`,
+  )
+  const columns = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
+  const constraints = groupBy(
+    await session.query(
+      `SELECT schema_name, table_name, constraint_type AS "type", constraint_text AS definition, expression,
+         constraint_column_names AS columns
+       FROM duckdb_constraints() WHERE 1 = 1 ${where}`,
+    ),
+    (row) => key(row, 'table_name'),
+  )
+  const keyed: KeyedTable[] = []
+  for (const row of tables) {
+    const name = key(row, 'table_name')
+    const keys = (constraints.get(name) ?? []).filter((c) => ['PRIMARY KEY', 'UNIQUE'].includes(text(c, 'type')))
+    keyed.push({
+      schema: text(row, 'schema_name'),
+      name: text(row, 'table_name'),
+      columns: await readColumns(session, row, columns.get(name) ?? [], types),
+      keys: keys.map((c) => list(c, 'columns')),
+    })
+  }
+  return keyed.map(({ keys, ...table }) => ({
+    ...table,
+    constraints: readConstraints(constraints.get(`${table.schema}\0${table.name}`) ?? [], { ...table, keys }, keyed),
+  }))
+}
+
+function key(row: Row, name: string): string {
+  return `${text(row, 'schema_name')}\0${text(row, name)}`
+}
+
+/** Columns of tables and of views, in order. */
+async function readColumnRows(session: Session, where: string): Promise<readonly Row[]> {
+  return session.query(
+    `SELECT schema_name, table_name, column_name, column_default, is_nullable, data_type
+     FROM duckdb_columns() WHERE NOT internal ${where} ORDER BY table_oid, column_index`,
+  )
+}
+
+async function readColumns(session: Session, table: Row, rows: readonly Row[], types: TypeReader): Promise<Column[]> {
+  const relation = qualified(text(table, 'schema_name'), text(table, 'table_name'))
+  const generated = generatedExpressions(optionalText(table, 'sql') ?? '', rows.length)
+  const collations = await readCollations(session, relation, rows)
+  const columns: Column[] = []
+  for (const [position, row] of rows.entries()) {
+    const name = text(row, 'column_name')
+    columns.push({
+      name,
+      type: await types.read(text(row, 'data_type'), { expression: ident(name), relation }),
+      nullable: flag(row, 'is_nullable'),
+      default: optionalText(row, 'column_default'),
+      generated: generated.get(position),
+      collation: collations.get(name),
+    })
+  }
+  return columns
+}
+
+/**
+ * Collations of text columns. No catalog of these releases shows them, so the columns are asked: a nocase column
+ * says that 'A' = 'a'. A collation of an extension that is not loaded is named by the error.
+ */
+async function readCollations(session: Session, relation: string, rows: readonly Row[]): Promise<Map<string, string>> {
+  const names = rows.filter((row) => text(row, 'data_type') === 'VARCHAR').map((row) => text(row, 'column_name'))
+  const found = new Map<string, string>()
+  if (names.length === 0) return found
+  for (const [name, collation] of await probeCollations(session, relation, names)) found.set(name, collation)
+  return found
+}
+
+async function probeCollations(session: Session, relation: string, names: readonly string[]): Promise<[string, string][]> {
+  const columns = names.map((name, i) => `${ident(name)} AS c${i}`).join(', ')
+  const letters = names.map(() => `'A'`).join(', ')
+  const tests = names.map((_, i) => `(c${i} = 'a') AS nocase${i}, (c${i} = 'Á') AS noaccent${i}, (c${i} = 'á') AS both${i}`)
+  try {
+    const [row] = await session.query(
+      `SELECT ${tests.join(', ')} FROM (SELECT ${columns} FROM ${relation} WHERE false UNION ALL SELECT ${letters}) q`,
+    )
+    return names.flatMap((name, i): [string, string][] => {
+      if (!row || row[`both${i}`] !== true) {
+        if (row?.[`nocase${i}`] === true) return [[name, 'NOCASE']]
+        return row?.[`noaccent${i}`] === true ? [[name, 'NOACCENT']] : []
+      }
+      return [[name, 'NOACCENT.NOCASE']]
+    })
+  } catch (error) {
+    const [name] = names
+    if (!(error instanceof SqlError) || name === undefined) throw error
+    if (names.length > 1) {
+      const parts = []
+      for (const one of names) parts.push(...(await probeCollations(session, relation, [one])))
+      return parts
+    }
+    const collation = /[Cc]ollation with name ([\w.]+)/.exec(error.message)?.[1]
+    if (collation === undefined) throw error
+    return [[name, collation]]
+  }
+}
+
+/** Reads the views, and tries each of them. */
+export async function readViews(session: Session): Promise<View[]> {
+  const where = inThisDatabase(session.release)
+  const rows = await session.query(
+    `SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY view_oid`,
+  )
+  if (rows.length === 0) return []
+  const recorded = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
+  const views: View[] = []
+  for (const row of rows) {
+    const name = { schema: text(row, 'schema_name'), name: text(row, 'view_name') }
+    views.push({
+      ...name,
+      ...splitView(text(row, 'sql')),
+      columns: await describeView(session, qualified(name.schema, name.name)),
+      recorded: (recorded.get(key(row, 'view_name')) ?? []).map((column) => ({
+        name: text(column, 'column_name'),
+        type: text(column, 'data_type'),
+      })),
+    })
+  }
+  return views
+}
+
+/** The columns that an engine gives for a view, or why it cannot use it. Reads no row. */
+export async function describeView(session: Session, view: string): Promise<readonly ViewColumn[] | { readonly broken: string }> {
+  try {
+    const rows = await session.query(`DESCRIBE SELECT * FROM ${view}`)
+    return rows.map((row) => ({ name: text(row, 'column_name'), type: text(row, 'column_type') }))
+  } catch (error) {
+    if (error instanceof SqlError) return { broken: error.message }
+    throw error
+  }
+}

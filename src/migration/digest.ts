@@ -1,0 +1,97 @@
+import { literal } from './sql.js'
+import type { DuckType } from './types.js'
+
+/**
+ * A value to digest: SQL that gives it and the type that it has (a carrier: no INTERVAL, no UNION). `opaque`: any
+ * type of a release from 1.2 on, whose text is not ambiguous.
+ */
+export interface DigestTerm {
+  readonly value: string
+  readonly type: DuckType | 'opaque'
+}
+
+/** Names of the columns that {@link digestQuery} gives; `f0`, `f1` … are the fingerprints of each term. */
+export const DIGEST_ROWS = 'n'
+
+/**
+ * SQL that reads a relation once and gives, as text:
+ * - `n`: rows; `s`, `x`: sum and xor over a hash of each whole row, comparable within one engine only;
+ * - `f0` … : for each term what every engine computes alike: count of values, and the sum of their hashes
+ *   (fixed-width types hash the same from 0.6 to 1.5) or of their lengths (text: `hash` changed in 1.x).
+ *
+ * Sum beside xor, because xor cancels pairs of equal rows. `hash` sees neither the sign of a zero nor the
+ * difference between NULL, [] and [NULL], so those are hashed as text.
+ */
+export function digestQuery(relation: string, terms: readonly DigestTerm[]): string {
+  const hashed = terms.flatMap(({ value, type }) => hashable(value, type))
+  const row = hashed.length === 0 ? 'hash(0)' : `hash(${hashed.join(', ')})`
+  const fingerprints = terms.map(({ value, type }, i) => `, ${fingerprint(value, type)} AS f${i}`)
+  return (
+    `SELECT CAST(count(*) AS VARCHAR) AS ${DIGEST_ROWS}, CAST(sum(CAST(${row} AS HUGEINT)) AS VARCHAR) AS s, ` +
+    `CAST(bit_xor(${row}) AS VARCHAR) AS x${fingerprints.join('')} FROM ${relation}`
+  )
+}
+
+function hashable(value: string, type: DigestTerm['type']): string[] {
+  if (type === 'opaque') return [value, `CAST(${value} AS VARCHAR)`]
+  switch (type.kind) {
+    case 'scalar':
+      if (type.name === 'FLOAT' || type.name === 'DOUBLE')
+        return [value, `CASE WHEN ${value} = 0 THEN CAST(${value} AS VARCHAR) END`]
+      return [value]
+    case 'decimal':
+      return [value]
+    case 'enum':
+    case 'alias':
+    case 'list':
+    case 'struct':
+    case 'map':
+    case 'union':
+      return [canonical(value, type)]
+    default:
+      return type satisfies never
+  }
+}
+
+function fingerprint(value: string, type: DigestTerm['type']): string {
+  const count = `CAST(count(${value}) AS VARCHAR)`
+  if (type === 'opaque') return count
+  const sum = (of: string): string => `${count} || ':' || coalesce(CAST(sum(CAST(${of} AS HUGEINT)) AS VARCHAR), '')`
+  if (type.kind === 'scalar' && type.name === 'BLOB') return sum(`octet_length(${value})`)
+  if (type.kind === 'scalar' && type.name === 'VARCHAR') return sum(`strlen(${value})`)
+  // NaN has many bit patterns and floats print differently; within a list only the count is compared across engines.
+  if (type.kind === 'scalar' || type.kind === 'decimal') return sum(`hash(${value})`)
+  return count
+}
+
+/** Text that differs whenever the value differs: lengths before texts, brackets around lists, `n` for NULL. */
+function canonical(value: string, type: DuckType, depth = 0): string {
+  switch (type.kind) {
+    case 'list': {
+      const item = `digest${depth}`
+      const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, depth + 1)})`
+      return whenNull(value, `'[' || coalesce(list_aggr(${items}, 'string_agg', ','), '') || ']' || CAST(len(${value}) AS VARCHAR)`)
+    }
+    case 'struct': {
+      const fields = type.fields.map((field) =>
+        canonical(`struct_extract(${value}, ${literal(field.name)})`, field.type, depth),
+      )
+      return whenNull(value, `'(' || ${fields.join(" || ',' || ")} || ')'`)
+    }
+    case 'scalar':
+    case 'decimal':
+    case 'enum':
+    case 'alias':
+    case 'map':
+    case 'union': {
+      const text = `CAST(${value} AS VARCHAR)`
+      return `coalesce(CAST(strlen(${text}) AS VARCHAR) || ':' || ${text}, 'n')`
+    }
+    default:
+      return type satisfies never
+  }
+}
+
+function whenNull(value: string, then: string): string {
+  return `CASE WHEN ${value} IS NULL THEN 'n' ELSE ${then} END`
+}

@@ -1,0 +1,108 @@
+import { DuckfleetError } from '../errors.js'
+import { type Catalog, type Column, display, type Table } from './catalog.js'
+import { carrierOf, type Codec, decode, encode, planCodec, printsDifferently, type SourceSkills } from './codec.js'
+import { names } from './ddl.js'
+import type { DigestTerm } from './digest.js'
+import { dependencyOrder } from './order.js'
+import { ident, literal, qualified } from './sql.js'
+
+/** How one column travels: under which name in Parquet, and through which codec. */
+export interface ColumnPlan {
+  readonly column: Column
+  readonly carrier: string
+  readonly codec: Codec
+}
+
+/** How one table travels. */
+export interface TablePlan {
+  readonly table: Table
+  /** Stored columns: these are loaded. */
+  readonly columns: readonly ColumnPlan[]
+  /** Generated columns: their values travel too, only to be compared. */
+  readonly generated: readonly ColumnPlan[]
+}
+
+/** Tables in the order in which they can be loaded. */
+export type TransferPlan = readonly TablePlan[]
+
+/** @throws DuckfleetError `unsupported`, naming the column that cannot travel. */
+export function planTransfer(catalog: Pick<Catalog, 'tables'>, skills: SourceSkills): TransferPlan {
+  return dependencyOrder(catalog.tables).map((table) => {
+    const columns = table.columns.map((column, i) => planColumn(table, column, `c${i}`, skills))
+    return {
+      table,
+      columns: columns.filter(({ column }) => column.generated === undefined),
+      generated: columns.filter(({ column }) => column.generated !== undefined),
+    }
+  })
+}
+
+function planColumn(table: Table, column: Column, carrier: string, skills: SourceSkills): ColumnPlan {
+  try {
+    return { column, carrier, codec: planCodec(column.type, skills) }
+  } catch (error) {
+    if (!(error instanceof DuckfleetError)) throw error
+    throw new DuckfleetError(error.code, `column ${display(table)}.${column.name}: ${error.message}`, { cause: error })
+  }
+}
+
+/** Every column that is written to Parquet. */
+function travelling(plan: TablePlan): readonly ColumnPlan[] {
+  return [...plan.columns, ...plan.generated]
+}
+
+/** A range of row ids, from inclusive and to exclusive. */
+export interface RowRange {
+  readonly from: string | undefined
+  readonly to: string | undefined
+}
+
+/** SQL for the source: writes the carriers of a table (or of a range of its rows) to a Parquet file. */
+export function exportSql(plan: TablePlan, file: string, range: RowRange): string {
+  const columns = travelling(plan).map(({ column, carrier, codec }) => `${encode(codec, ident(column.name))} AS ${carrier}`)
+  const bounds = [
+    ...(range.from === undefined ? [] : [`rowid >= ${range.from}`]),
+    ...(range.to === undefined ? [] : [`rowid < ${range.to}`]),
+  ]
+  const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
+  // Compressing costs more than writing: the file lives for seconds.
+  return `COPY (SELECT ${columns.join(', ')} FROM ${relation(plan)}${where}) TO ${literal(file)} (FORMAT PARQUET, CODEC 'UNCOMPRESSED')`
+}
+
+/** SQL for the target: the rows that Parquet files stand for, with the table's own column names. */
+export function decodedRows(plan: TablePlan, files: readonly string[]): string {
+  const columns = plan.columns.map(({ column, carrier, codec }) => `${decode(codec, carrier)} AS ${ident(column.name)}`)
+  return `SELECT ${columns.join(', ')} FROM ${parquet(files)}`
+}
+
+/** Names of the columns that are loaded, for INSERT. */
+export function loadedColumns(plan: TablePlan): string {
+  return names(plan.columns.map(({ column }) => column.name))
+}
+
+export function relation({ table }: TablePlan): string {
+  return qualified(table.schema, table.name)
+}
+
+/** Reads Parquet files in their order; the function has this name in every release. */
+export function parquet(files: readonly string[]): string {
+  return `parquet_scan([${files.map(literal).join(', ')}])`
+}
+
+/** What to digest of the table itself, in either engine. */
+export function tableTerms(plan: TablePlan): DigestTerm[] {
+  return travelling(plan).map(({ column, codec }) => ({ value: encode(codec, ident(column.name)), type: carrierOf(codec) }))
+}
+
+/** What to digest of its Parquet files, in the engine that wrote them or in the one that loaded them. */
+export function parquetTerms(plan: TablePlan, engine: 'source' | 'target'): DigestTerm[] {
+  return travelling(plan).map(({ carrier, codec }) => {
+    const reprint = engine === 'target' && printsDifferently(codec)
+    return { value: reprint ? encode(codec, decode(codec, carrier)) : carrier, type: carrierOf(codec) }
+  })
+}
+
+/** Names of the columns that are digested, in the order of the terms. */
+export function digestedColumns(plan: TablePlan): string[] {
+  return travelling(plan).map(({ column }) => column.name)
+}

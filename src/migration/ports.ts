@@ -1,0 +1,48 @@
+import type { Session } from './session.js'
+import type { Scratch } from './scratch.js'
+
+/** A session that must be closed. */
+export interface Database extends Session {
+  /** What the engine printed while it opened the file. */
+  readonly printed: readonly string[]
+  /** From here on the engine reaches no file that it has not opened yet. */
+  lock(): Promise<void>
+  /** Writes what is still in memory; rejects if that fails. */
+  close(): Promise<void>
+}
+
+/** The engines of one job. Each call gives a database of its own; several may be open at a time. */
+export interface Engines {
+  /** The source, read-only. */
+  openSource(): Promise<Database>
+  /** A copy of the source that may be written; it is removed when it is closed. */
+  openScratch(): Promise<Scratch & { close(): Promise<void> }>
+  /** The new file, which does not exist yet. */
+  createTarget(): Promise<Database>
+  /** The new file, read-only. */
+  openTarget(): Promise<Database>
+  /** An empty in-memory database of the target release, which reaches no file at all. */
+  openReference(): Promise<Database>
+  /** True when no statement can reach a file outside the job's folder in the source engine. */
+  readonly sourceConfined: boolean
+  /** How many source engines may export at a time. */
+  readonly exporters: number
+  /** The source file, where an engine of the target can attach it. */
+  readonly sourcePath: string
+  /** Size of the source's WAL in bytes, and its last byte; undefined if there is none. */
+  readonly wal: { readonly size: number; readonly lastByte: number } | undefined
+  /** How many rows the job moves: the more, the longer an answer may take. */
+  expectRows(rows: bigint): void
+  /** Ends every engine that is at work; what waits for it rejects. */
+  stop(): void
+  /** A path for a file of this name in the job's folder. */
+  path(name: string): string
+}
+
+/** Moments at which a test may interfere. */
+export interface Hooks {
+  /** After a table's rows were exported, before anybody reads them again. */
+  exported?(table: string, files: readonly string[]): Promise<void>
+  /** After the new file was closed, before it is verified. */
+  imported?(): Promise<void>
+}

@@ -1,0 +1,144 @@
+import { DuckfleetError } from '../errors.js'
+import { type Catalog, display, type View } from './catalog.js'
+import { describeView } from './catalog-reader.js'
+import { createIndex, createMacro, createSchema, createSequence, createTable, createType, createView, names } from './ddl.js'
+import { type Session, SqlError } from './session.js'
+import { qualified } from './sql.js'
+import { createBroken } from './stand-ins.js'
+import { qualifyMain, schemaClashes } from './search-path.js'
+
+/** The statements that make every object, in an order that works. */
+export interface SchemaScript {
+  /** Schemas, types, sequences, macros, tables. */
+  readonly tables: readonly string[]
+  /** Secondary indexes: after the load, where building them is fastest. */
+  readonly indexes: readonly string[]
+  /** Views, and whatever stands in for what broken ones miss. */
+  readonly views: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+interface Item {
+  readonly what: string
+  readonly sql: string
+}
+
+/**
+ * Finds an order of CREATE statements that works, by carrying them out in `reference`, an empty in-memory database
+ * of the target: objects depend on each other through text that only the engine understands (views on macros,
+ * macros on views, checks on macros). The reference then also shows what the finished catalog must look like.
+ * @throws DuckfleetError `unsupported`, naming the object that the target refuses.
+ */
+export async function buildSchema(reference: Session, catalog: Catalog): Promise<SchemaScript> {
+  const builder = new Builder(reference)
+  for (const schema of catalog.schemas) await builder.run('schema', createSchema(schema))
+  for (const type of catalog.types) await builder.run(`type ${display(type)}`, createType(type))
+  for (const sequence of catalog.sequences)
+    for (const sql of createSequence(sequence)) await builder.run(`sequence ${display(sequence)}`, sql)
+  const isBroken = (view: View): boolean => 'broken' in view.columns
+  for (const view of catalog.views.filter(isBroken)) await builder.carryBroken(view, catalog)
+  const items: Item[] = [
+    ...catalog.tables.map((table) => ({ what: `table ${display(table)}`, sql: createTable(table) })),
+    ...catalog.macros.map((macro) => ({ what: `macro ${display(macro)}`, sql: createMacro(macro) })),
+  ]
+  const sound = catalog.views.filter((view) => !isBroken(view))
+  const views: View[] = []
+  for (const view of sound) views.push(await qualifyMain(reference, view, schemaClashes(catalog, view.schema)))
+  // A macro may read a view: only then views come before what is left.
+  const waiting = await builder.fixpoint(items)
+  const viewsNow = waiting.length > 0 ? views : []
+  const left = await builder.fixpoint([...waiting, ...viewsNow.map(viewItem)])
+  builder.refuse(left)
+  const tables = builder.take()
+  for (const index of catalog.indexes) await builder.run(`index ${display(index)}`, createIndex(index))
+  const indexes = builder.take()
+  builder.refuse(await builder.fixpoint(waiting.length > 0 ? [] : views.map(viewItem)))
+  for (const view of views) await builder.compareView(view)
+  for (const view of catalog.views.filter(isBroken)) await builder.noteRepaired(view)
+  return { tables, indexes, views: builder.take(), warnings: builder.warnings }
+}
+
+function viewItem(view: View): Item {
+  return { what: `view ${display(view)}`, sql: createView(view) }
+}
+
+class Builder {
+  readonly warnings: string[] = []
+  private done: string[] = []
+  private readonly errors = new Map<string, string>()
+
+  constructor(private readonly session: Session) {}
+
+  take(): string[] {
+    const { done } = this
+    this.done = []
+    return done
+  }
+
+  async run(what: string, sql: string): Promise<void> {
+    if (!(await this.attempt({ what, sql }))) throw refused(what, this.errors.get(what) ?? '')
+  }
+
+  /** Tries what is left until a round gets nothing done; gives what cannot be done. */
+  async fixpoint(items: readonly Item[]): Promise<Item[]> {
+    let waiting = [...items]
+    for (;;) {
+      const refusedItems: Item[] = []
+      for (const item of waiting) if (!(await this.attempt(item))) refusedItems.push(item)
+      if (refusedItems.length === 0 || refusedItems.length === waiting.length) return refusedItems
+      waiting = refusedItems
+    }
+  }
+
+  private async attempt({ what, sql }: Item): Promise<boolean> {
+    try {
+      await this.session.query(sql)
+      this.done.push(sql)
+      return true
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error
+      this.errors.set(what, error.message)
+      return false
+    }
+  }
+
+  refuse([first]: readonly Item[]): void {
+    if (first) throw refused(first.what, this.errors.get(first.what) ?? '')
+  }
+
+  /** A view that the source cannot use is carried as it is: broken it was, broken it stays. */
+  async carryBroken(view: View, catalog: Catalog): Promise<void> {
+    const statements = await createBroken(this.session, view, catalog)
+    const why = 'broken' in view.columns ? view.columns.broken : ''
+    if (!statements) throw refused(viewItem(view).what, `the source cannot use it either (${why})`)
+    this.done.push(...statements)
+  }
+
+  async noteRepaired(view: View): Promise<void> {
+    const what = viewItem(view).what
+    const now = await describeView(this.session, qualified(view.schema, view.name))
+    const why = 'broken' in view.columns ? view.columns.broken : ''
+    this.warnings.push(
+      'broken' in now ? `${what} was broken already and is kept as it is: ${why}` : `${what} was broken in the source (${why}) and works in the target`,
+    )
+  }
+
+  /** Column names of a view may depend on the release; where they differ they are written out. */
+  async compareView(view: View): Promise<void> {
+    if ('broken' in view.columns) return
+    const name = qualified(view.schema, view.name)
+    const now = await describeView(this.session, name)
+    const what = viewItem(view).what
+    if ('broken' in now) throw refused(what, now.broken)
+    const before = view.columns.map((column) => column.name)
+    const after = now.map((column) => column.name)
+    if (before.join('\0') === after.join('\0')) return
+    if (before.length !== after.length) throw refused(what, `it had the columns ${before.join(', ')} and would have ${after.join(', ')}`)
+    await this.run(what, `DROP VIEW ${name}`)
+    await this.run(what, createView({ ...view, aliases: `(${names(before)})` }))
+  }
+}
+
+function refused(what: string, why: string): DuckfleetError {
+  return new DuckfleetError('unsupported', `${what} cannot be carried over: ${why}`)
+}

@@ -1,0 +1,154 @@
+import { DuckfleetError } from '../errors.js'
+import type { Macro, Table } from './catalog.js'
+import { BUILT_IN_MACROS } from './built-in-macros.js'
+import { inThisDatabase } from './catalog-reader.js'
+import { dependencyOrder } from './order.js'
+import { flag, list, text } from './rows.js'
+import { type Session, SqlError } from './session.js'
+import { ident, literal, qualified } from './sql.js'
+import { renderType, resolveType } from './types.js'
+
+/** A throwaway copy of the source that is open for writing, and a folder for what it writes. */
+export interface Scratch {
+  readonly session: Session
+  readonly folder: string
+  /** Reads a file of that folder as UTF-8. */
+  readText(name: string): Promise<string>
+}
+
+interface MacroRow {
+  readonly schema: string
+  readonly name: string
+  readonly parameters: readonly string[]
+  /** False for a table macro. */
+  readonly scalar: boolean
+  readonly definition: string
+}
+
+/** The user's macros, as far as the catalog shows them. */
+export async function listMacros(session: Session): Promise<readonly MacroRow[]> {
+  const where = inThisDatabase(session.release)
+  const internal = where === '' ? `schema_name <> 'pg_catalog'` : 'NOT internal'
+  const rows = await session.query(
+    `SELECT schema_name, function_name, parameters, function_type = 'macro' AS scalar, coalesce(macro_definition, '') AS definition
+     FROM duckdb_functions() WHERE function_type IN ('macro', 'table_macro') AND ${internal} ${where}
+     ORDER BY schema_name, function_name`,
+  )
+  const macros = rows.map((row) => ({
+    schema: text(row, 'schema_name'),
+    name: text(row, 'function_name'),
+    parameters: list(row, 'parameters'),
+    scalar: flag(row, 'scalar'),
+    definition: text(row, 'definition'),
+  }))
+  if (where !== '') return macros
+  return macros.filter(({ schema, name, definition }) => schema !== 'main' || BUILT_IN_MACROS.get(name) !== definition)
+}
+
+/**
+ * Macros that the catalog shows whole: scalar ones whose parameters have no defaults; undefined when some are not.
+ * How many parameters have none is told by the complaint about a call with too many arguments, which is made before
+ * the body is looked at.
+ */
+export async function readPlainMacros(session: Session, macros: readonly MacroRow[]): Promise<Macro[] | undefined> {
+  const plain: Macro[] = []
+  for (const { schema, name, parameters, scalar, definition } of macros) {
+    if (!scalar || (await requiredArguments(session, schema, name, parameters.length + 1)) !== parameters.length) return undefined
+    plain.push({ schema, name, definition: `(${parameters.map(ident).join(', ')}) AS ${withoutPrefix(definition, name)}` })
+  }
+  return plain
+}
+
+async function requiredArguments(session: Session, schema: string, name: string, tooMany: number): Promise<number | undefined> {
+  const nulls = Array.from({ length: tooMany }, () => 'NULL').join(', ')
+  try {
+    await session.query(`EXPLAIN SELECT ${qualified(schema, name)}(${nulls})`)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    const [, required] = /requires (a single|\d+) positional argument/.exec(error.message) ?? []
+    return required === 'a single' ? 1 : required === undefined ? undefined : Number(required)
+  }
+}
+
+/** Parameters are stored as columns of a table that does not exist: `"0_macro_parametersm".a`. */
+function withoutPrefix(definition: string, name: string): string {
+  return definition.replaceAll(`${ident(`0_macro_parameters${name}`)}.`, '')
+}
+
+/**
+ * Macros with their defaults, and bodies of table macros: up to 0.8 only `EXPORT DATABASE` prints them. It would
+ * export every row too, so the tables are dropped first, in a transaction that is rolled back. WASM engines of 0.6
+ * and 0.7 open nothing for writing: there every row goes out once more.
+ */
+export async function exportMacros(scratch: Scratch, tables: readonly Table[], macros: readonly MacroRow[]): Promise<Macro[]> {
+  const { session, folder } = scratch
+  const dropped = await dropTables(session, tables)
+  const format = dropped || tables.some(needsCsv) ? '' : ' (FORMAT PARQUET)'
+  await session.query(`EXPORT DATABASE ${literal(`${folder}/schema`)}${format}`)
+  if (dropped) await session.query('ROLLBACK')
+  return parseMacros(await scratch.readText('schema/schema.sql'), macros)
+}
+
+/** Drops every table in a transaction; false, and none dropped, where the engine refuses to write. */
+async function dropTables(session: Session, tables: readonly Table[]): Promise<boolean> {
+  await session.query('BEGIN TRANSACTION')
+  try {
+    for (const table of dependencyOrder(tables).reverse()) await session.query(`DROP TABLE ${qualified(table.schema, table.name)}`)
+    return true
+  } catch (error) {
+    await session.query('ROLLBACK')
+    if (error instanceof SqlError && /read-only/.test(error.message)) return false
+    throw error
+  }
+}
+
+/** Parquet of these releases refuses some values; CSV takes any, and nobody reads it here. */
+function needsCsv(table: Table): boolean {
+  return /UNION|BIT|INTERVAL/.test(table.columns.map(({ type }) => renderType(resolveType(type))).join())
+}
+
+/** Finds the macros in the text of an exported schema, which quotes neither their names nor their parameters. */
+export function parseMacros(schemaSql: string, macros: readonly MacroRow[]): Macro[] {
+  return macros.flatMap(({ schema, name, parameters }): Macro[] => {
+    const head = `CREATE MACRO ${schema}.${name}(`
+    const start = schemaSql.startsWith(head) ? 0 : schemaSql.indexOf(`\n${head}`) + 1
+    if (!schemaSql.startsWith(head, start)) return []
+    const body = start + head.length
+    const end = statementEnd(schemaSql, body)
+    const definition = readDefinition(schemaSql.slice(body, end), parameters)
+    if (definition === undefined)
+      throw new DuckfleetError('unsupported', `cannot read the definition of macro ${schema}.${name}`)
+    return [{ schema, name, definition }]
+  })
+}
+
+/** Offset of the semicolon that ends the statement: the first one outside quotes. */
+function statementEnd(sql: string, from: number): number {
+  const quoted = /'(?:[^']|'')*'|"(?:[^"]|"")*"|;/g
+  quoted.lastIndex = from
+  for (let match = quoted.exec(sql); match !== null; match = quoted.exec(sql)) if (match[0] === ';') return match.index
+  return sql.length
+}
+
+/** `a, b := 5) AS (a + b)` → `("a", "b" := 5) AS (a + b)`; undefined when the text is not of that form. */
+function readDefinition(text: string, parameters: readonly string[]): string | undefined {
+  let at = 0
+  const rendered: string[] = []
+  for (const [i, parameter] of parameters.entries()) {
+    if (!text.startsWith(parameter, at)) return undefined
+    at += parameter.length
+    if (text.startsWith(' := ', at)) {
+      const value = /^(?:'(?:[^']|'')*'|[^',)]+)(?:::[\w ]+)?/.exec(text.slice(at + 4))?.[0]
+      if (value === undefined) return undefined
+      at += 4 + value.length
+      rendered.push(`${ident(parameter)} := ${value}`)
+    } else rendered.push(ident(parameter))
+    if (i < parameters.length - 1) {
+      if (!text.startsWith(', ', at)) return undefined
+      at += 2
+    }
+  }
+  if (!text.startsWith(') AS ', at)) return undefined
+  return `(${rendered.join(', ')}) AS ${text.slice(at + 5).trim()}`
+}

@@ -1,0 +1,15 @@
+import { asDuckfleetError, DuckfleetError } from '../errors.js'
+import { SqlError } from './session.js'
+
+/** What the source engine refuses to read is damaged or not understood: never a reason to go on without it. */
+export function sourceError(error: unknown, what: string): DuckfleetError {
+  if (error instanceof SqlError) return new DuckfleetError('corrupt', `${what} cannot be read: ${error.message}`, { cause: error })
+  return asDuckfleetError(error)
+}
+
+/** What the target refuses to write, by name. */
+export function targetError(error: unknown, what: string): DuckfleetError {
+  if (!(error instanceof SqlError)) return asDuckfleetError(error)
+  const full = /No space left|not enough space|disk full/i.test(error.message)
+  return new DuckfleetError(full ? 'transient' : 'unsupported', `${what} cannot be written: ${error.message}`, { cause: error })
+}

@@ -1,0 +1,65 @@
+import type { Catalog } from './catalog.js'
+import { display } from './catalog.js'
+import { type CatalogRows, compareCatalogRows, readCatalogRows } from './catalog-rows.js'
+import { compareDigests, type Digest, toDigest } from './compare.js'
+import { digestQuery } from './digest.js'
+import { checkLookups, lookupsOf } from './lookups.js'
+import { digestedColumns, parquet, parquetTerms, relation, type TablePlan, tableTerms } from './plan.js'
+import type { Engines } from './ports.js'
+import { text } from './rows.js'
+import type { Session } from './session.js'
+import { compareStructure } from './structure.js'
+import type { VerifyLevel } from './upgrade.js'
+
+/** A table whose rows travelled. */
+export interface ExportedTable {
+  readonly plan: TablePlan
+  /** Parquet files in row order; none for an empty table. */
+  readonly files: readonly string[]
+  /** Rows that the source counts. */
+  readonly rows: string
+  /** What the source engine read from its own table; undefined unless values are verified. */
+  readonly digest: Digest | undefined
+}
+
+export interface Expected {
+  readonly catalog: Catalog
+  /** What the target release makes of the source's objects. */
+  readonly reference: CatalogRows
+  readonly tables: readonly ExportedTable[]
+  readonly level: Exclude<VerifyLevel, 'none'>
+}
+
+/**
+ * Proves that the finished file, opened anew, holds what the source holds.
+ * @throws DuckfleetError `difference`, naming what differs.
+ */
+export async function verifyTarget(engines: Pick<Engines, 'openTarget'>, expected: Expected): Promise<void> {
+  const target = await engines.openTarget()
+  try {
+    await compareStructure(expected.catalog, target)
+    compareCatalogRows(expected.reference, await readCatalogRows(target))
+    for (const table of expected.tables) await verifyRows(target, table, expected.level)
+    if (expected.level === 'full') await checkLookups(target, lookupsOf(expected.catalog))
+  } finally {
+    await target.close()
+  }
+}
+
+async function verifyRows(target: Session, table: ExportedTable, level: Expected['level']): Promise<void> {
+  const { plan, files, rows, digest } = table
+  const name = display(plan.table)
+  const columns = digestedColumns(plan)
+  if (level === 'counts' || !digest || files.length === 0) {
+    const [row] = await target.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${relation(plan)}`)
+    const counted = { content: '', fingerprints: [] }
+    compareDigests({ ...counted, rows }, { ...counted, rows: row ? text(row, 'n') : '0' }, { table: name, columns, left: 'source', right: 'new file' }, false)
+    return
+  }
+  const terms = tableTerms(plan)
+  const [stored] = await target.query(digestQuery(relation(plan), terms))
+  const [travelled] = await target.query(digestQuery(parquet(files), parquetTerms(plan, 'target')))
+  const finished = toDigest(stored, terms.length)
+  compareDigests(digest, finished, { table: name, columns, left: 'source', right: 'new file' }, false)
+  compareDigests(toDigest(travelled, terms.length), finished, { table: name, columns, left: 'exported data', right: 'new file' }, true)
+}

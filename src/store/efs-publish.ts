@@ -1,0 +1,156 @@
+import { chmod, chown, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { throwIfAborted } from '../abort.js'
+import { DuckfleetError } from '../errors.js'
+import { copyWithDigest, digestOf, flush } from './copy.js'
+import { systemCode } from './fs-errors.js'
+import { assertUnchanged, statWals } from './local-file.js'
+import type { PublishOptions, Published } from './port.js'
+import { tempName } from './temp-file.js'
+
+/** Answers of file systems that know no hard links, or none between these two places. */
+const NO_LINK = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
+
+/** Puts the finished file `from` at `target` in one step; see `Store.publish`. `target` is inside its root already. */
+export async function publishFile(
+  from: string,
+  target: string,
+  options: PublishOptions,
+  signal: AbortSignal,
+): Promise<Published> {
+  throwIfAborted(signal)
+  await refuseObstacles(target, options)
+  const temp = tempName(path.dirname(target))
+  try {
+    const digest = await place(from, temp, options, signal)
+    await keepOwnership(target, temp)
+    await flush(temp, 'file')
+    const { size } = await stat(temp)
+    throwIfAborted(signal)
+    await refuseObstacles(target, options)
+    await commit(temp, target, options)
+    return { digest, bytes: size }
+  } finally {
+    await rm(temp, { force: true })
+    await flush(path.dirname(target), 'folder')
+  }
+}
+
+/** Makes the folder and those above it, durably. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  for (let made = folder; made.length >= first.length; made = path.dirname(made)) {
+    await flush(path.dirname(made), 'folder')
+  }
+}
+
+/** Gives `temp` the name `target`, unless there is one already: then rejects with EEXIST. */
+export async function commitNew(temp: string, target: string): Promise<void> {
+  if (await linked(temp, target)) {
+    await rm(temp)
+    return
+  }
+  // Without hard links, an empty file claims the name: it may be left by a crash, but nobody's file is ever lost.
+  await (await open(target, 'wx')).close()
+  await rename(temp, target)
+}
+
+/** True when `to` is now another name of `from`; false where the file system cannot do that. */
+export async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (NO_LINK.has(systemCode(error) ?? '')) return false
+    throw error
+  }
+}
+
+async function refuseObstacles(target: string, options: PublishOptions): Promise<void> {
+  if (options.replaces !== undefined) {
+    await assertUnchanged(target, options.replaces)
+    return
+  }
+  const [wal] = await statWals(target)
+  if (wal !== undefined) {
+    throw new DuckfleetError(
+      'usage',
+      `${target}${wal.suffix} lies at the destination, and DuckDB would replay it into the new file; close what has ` +
+        'that database open, or move the WAL away, then run again',
+    )
+  }
+  if (!options.overwrite && (await exists(target))) throw alreadyThere(target)
+}
+
+async function place(
+  from: string,
+  temp: string,
+  options: PublishOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const onBytes = options.onBytes ?? ((): void => undefined)
+  if (await linked(from, temp)) return await digestOf(temp, onBytes, signal)
+  return await copyWithDigest(from, temp, onBytes, signal)
+}
+
+/** A file that takes another's place takes its mode and, where permitted, its owner. */
+async function keepOwnership(target: string, temp: string): Promise<void> {
+  const old = await stat(target).catch(() => undefined)
+  if (old === undefined) return
+  await chown(temp, old.uid, old.gid).catch(() => undefined)
+  await chmod(temp, old.mode & 0o777)
+}
+
+async function commit(temp: string, target: string, options: PublishOptions): Promise<void> {
+  if (options.replaces !== undefined) {
+    await replaceWithWals(
+      temp,
+      target,
+      options.replaces.wals.map((wal) => target + wal.suffix),
+    )
+  } else if (options.overwrite) {
+    await rename(temp, target)
+  } else {
+    await commitNew(temp, target).catch((error: unknown) => {
+      throw systemCode(error) === 'EEXIST' ? alreadyThere(target) : error
+    })
+  }
+}
+
+/**
+ * The WALs go first: an old file without its WAL can be told (the backup has one), a new file with the old WAL
+ * would get its rows twice.
+ */
+async function replaceWithWals(temp: string, target: string, wals: readonly string[]): Promise<void> {
+  const aside: { readonly wal: string; readonly kept: string }[] = []
+  try {
+    for (const wal of wals) {
+      const kept = tempName(path.dirname(target))
+      await rename(wal, kept)
+      aside.push({ wal, kept })
+    }
+    await rename(temp, target)
+  } catch (error) {
+    for (const { wal, kept } of aside) await rename(kept, wal)
+    throw error
+  }
+  for (const { kept } of aside) await rm(kept, { force: true })
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await stat(file).then(
+    () => true,
+    (error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return false
+      throw error
+    },
+  )
+}
+
+function alreadyThere(target: string): DuckfleetError {
+  return new DuckfleetError(
+    'usage',
+    `${target} exists already; allow overwriting, or choose another destination`,
+  )
+}

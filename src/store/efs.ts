@@ -1,0 +1,145 @@
+import type { Dirent } from 'node:fs'
+import { open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { throwIfAborted } from '../abort.js'
+import { confine } from './confine.js'
+import { copyToNew } from './copy.js'
+import { backupFile } from './efs-backup.js'
+import { makeFolder, publishFile } from './efs-publish.js'
+import { guarded } from './fs-errors.js'
+import { assertUnchanged, statDatabase, statWals } from './local-file.js'
+import type { ListedFile, OnBytes, Published, PublishOptions, Store, StoredFile } from './port.js'
+import { isTempName, removeStaleTemps } from './temp-file.js'
+
+/**
+ * A store in a folder of a mounted file system. The folder is made when something is published and it is not
+ * there. Locking follows from the port: a name appears complete, exclusively or by replacement.
+ */
+export function createEfsStore(root: string): Store {
+  const absolute = path.resolve(root)
+  const tidied = new Set<string>()
+
+  const find = async (key: string): Promise<string> => await confine(await realRoot(absolute), key)
+  const describe = (key: string): string => path.join(absolute, key)
+  /** Every operation: abortable, its errors told with the file's name. */
+  const on = async <T>(
+    action: string,
+    key: string,
+    signal: AbortSignal,
+    run: (file: string) => Promise<T>,
+  ): Promise<T> =>
+    await guarded(action, describe(key), async () => {
+      throwIfAborted(signal)
+      return await run(await find(key))
+    })
+
+  return {
+    describe,
+    stat: (key, signal) => on('read', key, signal, statDatabase),
+    wals: (key, signal) => on('read', key, signal, statWals),
+    readHead: (key, file, length, signal) => on('read', key, signal, (found) => head(found, file, length)),
+    download: (key, file, toPath, { onBytes }, signal) =>
+      on('copy', key, signal, (found) =>
+        download(found, file, toPath, onBytes ?? ((): void => undefined), signal),
+      ),
+    publish: (fromPath, key, options, signal) =>
+      guarded(
+        'write',
+        describe(key),
+        async () => await publish(absolute, fromPath, key, options, tidied, signal),
+      ),
+    backup: (key, file, suffix, signal) =>
+      on('back up', key, signal, async (found) => {
+        await backupFile(found, found + suffix, file, signal)
+        return key + suffix
+      }),
+    list: (prefix, signal) => list(absolute, prefix, signal),
+  }
+}
+
+/** A root that is not there yet is nothing that a key could leave. */
+async function realRoot(root: string): Promise<string> {
+  return await realpath(root).catch(() => root)
+}
+
+async function head(file: string, before: StoredFile, length: number): Promise<Uint8Array> {
+  const handle = await open(file, 'r')
+  try {
+    const buffer = new Uint8Array(Math.min(length, before.size))
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
+    await assertUnchanged(file, before)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+async function download(
+  from: string,
+  before: StoredFile,
+  to: string,
+  onBytes: OnBytes,
+  signal: AbortSignal,
+): Promise<void> {
+  await assertUnchanged(from, before)
+  const suffixes = ['', ...before.wals.map((wal) => wal.suffix)]
+  try {
+    for (const suffix of suffixes) await copyToNew(from + suffix, to + suffix, onBytes, signal)
+    await assertUnchanged(from, before)
+  } catch (error) {
+    for (const suffix of suffixes) await rm(to + suffix, { force: true })
+    throw error
+  }
+}
+
+async function publish(
+  root: string,
+  fromPath: string,
+  key: string,
+  options: PublishOptions,
+  tidied: Set<string>,
+  signal: AbortSignal,
+): Promise<Published> {
+  throwIfAborted(signal)
+  await confine(await realRoot(root), key)
+  await makeFolder(root)
+  const target = await confine(await realRoot(root), key)
+  const folder = path.dirname(target)
+  await makeFolder(folder)
+  if (!tidied.has(folder)) {
+    tidied.add(folder)
+    await removeStaleTemps(folder, Date.now())
+  }
+  return await publishFile(fromPath, target, options, signal)
+}
+
+async function* list(root: string, prefix: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
+  const folders = prefix.split('/').slice(0, -1).join('/')
+  const start = await guarded('list', root, async () => {
+    const real = await realpath(root)
+    return folders === '' ? real : await confine(real, folders)
+  })
+  for await (const file of walk(start, folders === '' ? '' : `${folders}/`, signal)) {
+    if (file.key.startsWith(prefix)) yield file
+  }
+}
+
+async function* walk(folder: string, prefix: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
+  throwIfAborted(signal)
+  const entries = await guarded('list', folder, async () => await readdir(folder, { withFileTypes: true }))
+  for (const entry of entries.sort(byName)) {
+    const key = prefix + entry.name
+    const file = path.join(folder, entry.name)
+    if (entry.isDirectory()) {
+      yield* walk(file, `${key}/`, signal)
+    } else if ((entry.isFile() || entry.isSymbolicLink()) && !isTempName(entry.name)) {
+      // A link to nothing is listed too: whoever reads it gets told, instead of missing a file.
+      const info = await stat(file).catch(() => undefined)
+      if (info?.isDirectory() !== true) yield { key, size: info?.size ?? 0 }
+    }
+  }
+}
+
+function byName(a: Dirent, b: Dirent): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}

@@ -1,0 +1,52 @@
+import { stat } from 'node:fs/promises'
+import { DuckfleetError } from '../errors.js'
+import { systemCode } from './fs-errors.js'
+import { WAL_SUFFIXES } from './port.js'
+import type { StoredFile, StoredWal } from './port.js'
+
+/** A database on a mounted disk with its WALs, as it is now; undefined when there is none. */
+export async function statDatabase(file: string): Promise<StoredFile | undefined> {
+  const main = await versionOf(file)
+  return main === undefined ? undefined : { ...main, wals: await statWals(file) }
+}
+
+/** The WALs with content beside `file`, in the order of {@link WAL_SUFFIXES}. */
+export async function statWals(file: string): Promise<readonly StoredWal[]> {
+  const wals: StoredWal[] = []
+  for (const suffix of WAL_SUFFIXES) {
+    const wal = await versionOf(file + suffix)
+    if (wal !== undefined && wal.size > 0) wals.push({ suffix, size: wal.size, version: wal.version })
+  }
+  return wals
+}
+
+/** Rejects with `transient` when the file or one of its WALs is not the version that was looked at before. */
+export async function assertUnchanged(file: string, before: StoredFile): Promise<void> {
+  const now = await statDatabase(file)
+  if (now !== undefined && now.version === before.version && sameWals(now.wals, before.wals)) return
+  throw new DuckfleetError(
+    'transient',
+    `${file} changed while it was being read; stop what writes to it, and try again`,
+  )
+}
+
+function sameWals(a: readonly StoredWal[], b: readonly StoredWal[]): boolean {
+  const key = (wals: readonly StoredWal[]): string => wals.map((wal) => `${wal.suffix} ${wal.version}`).join()
+  return key(a) === key(b)
+}
+
+async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undefined> {
+  try {
+    const info = await stat(file, { bigint: true })
+    if (!info.isFile())
+      throw new DuckfleetError('usage', `${file} is not a regular file; give a database file`)
+    return {
+      size: Number(info.size),
+      version: `${info.size}-${info.mtimeNs}-${info.ino}`,
+      identity: `${info.dev}:${info.ino}`,
+    }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,105 @@
+/** Endings of the files that DuckDB keeps beside `x.duckdb` and that hold committed rows (the last two from 1.5 on). */
+export const WAL_SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const
+export type WalSuffix = (typeof WAL_SUFFIXES)[number]
+
+/** A WAL beside a database. Empty ones hold nothing and are never reported. */
+export interface StoredWal {
+  readonly suffix: WalSuffix
+  /** Bytes, more than 0. */
+  readonly size: number
+  readonly version: string
+}
+
+/** A file as it was at one moment. What is read later is read of this version, or refused. */
+export interface StoredFile {
+  /** Bytes, without the WAL. */
+  readonly size: number
+  /** Opaque; changes whenever the bytes change: an ETag, or size, mtime and inode. */
+  readonly version: string
+  /** Opaque; two names with one identity are one and the same file (device and inode, or bucket and key). */
+  readonly identity: string
+  readonly wals: readonly StoredWal[]
+}
+
+export interface ListedFile {
+  /** Relative to the store's root, with `/` between the parts. */
+  readonly key: string
+  readonly size: number
+}
+
+/** Told of every piece that was moved: bytes since the last call. Called often: be quick. */
+export type OnBytes = (bytes: number) => void
+
+export interface PublishOptions {
+  /** False: an existing destination is refused, whoever made it and however late it appeared. */
+  readonly overwrite: boolean
+  /** Kept with the file where the store can (S3); names in lower case with dashes, values in ASCII. */
+  readonly metadata: Readonly<Record<string, string>>
+  /**
+   * The destination is the source: its WAL, which the new file has taken in and the backup keeps, is taken away in
+   * the same moment. Needs a {@link Store.backup} of the same version before.
+   */
+  readonly replaces?: StoredFile
+  readonly onBytes?: OnBytes
+}
+
+export interface Published {
+  /** `sha256:` and the hex digest of the bytes that the destination now has. */
+  readonly digest: string
+  /** Bytes of the destination. */
+  readonly bytes: number
+}
+
+/**
+ * Where files live. A store never moves, changes or removes a source; there is no operation for it.
+ *
+ * Keys are relative to the store's root. One that leaves it (`..`, absolute, through a symbolic link) is refused
+ * with code `usage`, by every operation. All operations reject with a DuckfleetError: `usage` where trying again gives the
+ * same (missing, not permitted, read-only, destination exists), `transient` where it may not (network, no space,
+ * changed while it was read), `aborted` when the signal fired. Nothing of an aborted or failed operation is left
+ * at the destination. Retries are the caller's business: adapters only say what kind of error it is.
+ */
+export interface Store {
+  /** Key as people and reports know it: a full path, or `s3://bucket/key`. */
+  describe(key: string): string
+
+  /** Undefined when there is no such file. A folder is refused. */
+  stat(key: string, signal: AbortSignal): Promise<StoredFile | undefined>
+
+  /** WALs that lie where a database of this key would look for its own, whether or not the database exists. */
+  wals(key: string, signal: AbortSignal): Promise<readonly StoredWal[]>
+
+  /** The first bytes: `length` of them, or fewer when the file is shorter. */
+  readHead(key: string, file: StoredFile, length: number, signal: AbortSignal): Promise<Uint8Array>
+
+  /**
+   * Copies exactly the version `file`, its WALs beside it (`toPath` + suffix), to new local files. A source that
+   * is not that version any more, before, during or right after, is a `transient` error.
+   */
+  download(
+    key: string,
+    file: StoredFile,
+    toPath: string,
+    options: { readonly onBytes?: OnBytes },
+    signal: AbortSignal,
+  ): Promise<void>
+
+  /**
+   * Makes the complete local file `fromPath` the content of `key`, at once and durably: every reader sees what was
+   * there before or all of it. `fromPath` may be used up. The same file published twice gives the same result.
+   * A WAL that lies at the destination is refused: DuckDB would replay it into the new file.
+   */
+  publish(fromPath: string, key: string, options: PublishOptions, signal: AbortSignal): Promise<Published>
+
+  /**
+   * Keeps the version `file` and its WALs under `key` + `suffix` (+ WAL suffix), durably, and gives the new key. An
+   * existing backup is never overwritten: the same bytes are accepted, others refused.
+   */
+  backup(key: string, file: StoredFile, suffix: string, signal: AbortSignal): Promise<string>
+
+  /**
+   * Every file whose key starts with `prefix` (all of them with `''`), in all folders, sorted within a folder.
+   * Symbolic links to folders are not followed; unfinished files of {@link Store.publish} do not show.
+   */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<ListedFile>
+}

@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs'
+import {
+  chmod,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileError } from '../../src/store/fs-errors.js'
+import { createEfsStore } from '../../src/store/efs.js'
+import { storeContract } from '../contracts/store.js'
+import type { StoreHarness } from '../contracts/store.js'
+
+const signal = new AbortController().signal
+
+async function efsHarness(): Promise<StoreHarness> {
+  const root = await mkdtemp(path.join(tmpdir(), 'duckfleet-store-'))
+  return {
+    store: createEfsStore(root),
+    async put(key, bytes) {
+      await mkdir(path.dirname(path.join(root, key)), { recursive: true })
+      await writeFile(path.join(root, key), bytes)
+    },
+    get: (key) => readFile(path.join(root, key)).catch(() => undefined),
+    async names() {
+      const names: string[] = []
+      for (const name of await readdir(root, { recursive: true })) {
+        if ((await stat(path.join(root, name))).isFile()) names.push(name)
+      }
+      return names.sort()
+    },
+    dispose: () => rm(root, { recursive: true, force: true }),
+  }
+}
+
+// The second one, where the machine has it, is another file system: nothing can be linked into place from there.
+for (const parent of [tmpdir(), '/dev/shm'].filter((folder) => existsSync(folder))) {
+  storeContract(`efs, work folder in ${parent}`, parent, efsHarness)
+}
+
+describe('efs store', () => {
+  let root: string
+  let outside: string
+  beforeEach(async () => {
+    const base = await mkdtemp(path.join(tmpdir(), 'duckfleet-store-'))
+    root = path.join(base, 'root')
+    outside = path.join(base, 'outside')
+    await mkdir(root)
+    await mkdir(outside)
+  })
+  afterEach(async () => {
+    await rm(path.dirname(root), { recursive: true, force: true })
+  })
+  const publish = async (key: string, overwrite = false): Promise<unknown> => {
+    await writeFile(path.join(outside, 'finished'), 'new')
+    return await createEfsStore(root).publish(
+      path.join(outside, 'finished'),
+      key,
+      { overwrite, metadata: {} },
+      signal,
+    )
+  }
+
+  it('refuses symbolic links that lead out: to a file, through a folder, and to nothing', async () => {
+    await writeFile(path.join(outside, 'secret'), 'secret')
+    await symlink(path.join(outside, 'secret'), path.join(root, 'file'))
+    await symlink(outside, path.join(root, 'folder'))
+    await symlink(path.join(outside, 'not-yet'), path.join(root, 'dangling'))
+    for (const key of ['file', 'folder/secret', 'folder/new', 'dangling']) {
+      await expect(createEfsStore(root).stat(key, signal), key).rejects.toMatchObject({ code: 'usage' })
+      await expect(publish(key, true), key).rejects.toMatchObject({ code: 'usage' })
+    }
+    expect((await readdir(outside)).sort()).toEqual(['finished', 'secret'])
+    expect(await readFile(path.join(outside, 'secret'), 'utf8')).toBe('secret')
+  })
+
+  it('replaces the file behind a link, not the link', async () => {
+    await writeFile(path.join(root, 'real'), 'old')
+    await symlink('real', path.join(root, 'alias'))
+    await publish('alias', true)
+    expect(await readFile(path.join(root, 'real'), 'utf8')).toBe('new')
+  })
+
+  it('tells that two names are one file', async () => {
+    await writeFile(path.join(root, 'a'), 'x')
+    await link(path.join(root, 'a'), path.join(root, 'b'))
+    const store = createEfsStore(root)
+    expect((await store.stat('a', signal))?.identity).toBe((await store.stat('b', signal))?.identity)
+  })
+
+  it('keeps the mode of a file that it replaces', async () => {
+    await writeFile(path.join(root, 'a'), 'old')
+    await chmod(path.join(root, 'a'), 0o640)
+    await publish('a', true)
+    expect((await stat(path.join(root, 'a'))).mode & 0o777).toBe(0o640)
+  })
+
+  it('removes unfinished files that are a day old, and no others', async () => {
+    const uuid = '00000000-0000-4000-8000-00000000000'
+    const stale = path.join(root, `.duckfleet-${uuid}1.tmp`)
+    const young = path.join(root, `.duckfleet-${uuid}2.tmp`)
+    const foreign = path.join(root, '.duckfleet-mine.tmp')
+    for (const file of [stale, young, foreign]) await writeFile(file, 'half')
+    const twoDaysAgo = Date.now() / 1000 - 2 * 86_400
+    for (const file of [stale, foreign]) await utimes(file, twoDaysAgo, twoDaysAgo)
+    await publish('a')
+    expect((await readdir(root)).sort()).toEqual([path.basename(young), path.basename(foreign), 'a'].sort())
+  })
+
+  it('does not list unfinished files, nor follow links to folders', async () => {
+    await writeFile(path.join(root, '.duckfleet-00000000-0000-4000-8000-000000000001.tmp'), 'half')
+    await writeFile(path.join(root, 'a.duckdb'), 'x')
+    await symlink('.', path.join(root, 'loop'))
+    const keys: string[] = []
+    for await (const { key } of createEfsStore(root).list('', signal)) keys.push(key)
+    expect(keys).toEqual(['a.duckdb'])
+  })
+
+  it('refuses folders and things that are no files', async () => {
+    await mkdir(path.join(root, 'folder'))
+    await expect(createEfsStore(root).stat('folder', signal)).rejects.toMatchObject({ code: 'usage' })
+    await expect(publish('folder', true)).rejects.toMatchObject({ code: 'usage' })
+  })
+
+  it.each([
+    ['EROFS', 'usage', 'mounted read-only'],
+    ['EACCES', 'usage', 'permission denied'],
+    ['ENOSPC', 'transient', 'no space left'],
+    ['ESTALE', 'transient', 'check the mount'],
+    ['EWHATEVER', 'usage', 'strange'],
+  ])('tells %s as %s', (code, expected, text) => {
+    const error = fileError(Object.assign(new Error('strange'), { code }), 'write', '/mnt/efs/a.duckdb')
+    expect(error.code).toBe(expected)
+    expect(error.message).toContain('cannot write /mnt/efs/a.duckdb: ')
+    expect(error.message).toContain(text)
+  })
+})
