@@ -1,3 +1,4 @@
+import type { Upgrader } from '../engine/upgrade.js'
 import { asDuckfleetError } from '../errors.js'
 import type { JobPolicy } from '../fleet/job-deps.js'
 import { serializeMessage } from '../fleet/message.js'
@@ -5,7 +6,6 @@ import type { JobReport } from '../fleet/report.js'
 import { LOCAL_RETRY } from '../fleet/retry.js'
 import { createRunFolder, createSlotFolder, removeFolder } from '../fleet/work-folder.js'
 import { runWorker } from '../fleet/worker.js'
-import type { CheckFile, UpgradeFile } from '../migration/upgrade.js'
 import { createMemoryQueue } from '../queue/memory.js'
 import type { MemoryQueue } from '../queue/memory.js'
 import type { Queue } from '../queue/port.js'
@@ -15,11 +15,7 @@ import type { Selection } from './selection.js'
 const QUEUE_CAPACITY = 1000
 
 /** The engines of one worker. */
-export interface Upgrader {
-  readonly upgrade: UpgradeFile
-  readonly check: CheckFile
-  close(): Promise<void>
-}
+type JobUpgrader = Pick<Upgrader, 'upgrade' | 'check' | 'close'>
 
 export interface CampaignOptions {
   readonly selection: Selection
@@ -29,7 +25,7 @@ export interface CampaignOptions {
   readonly workDir: string
   readonly version: string
   /** Makes the engines that work inside this folder, and nowhere else. */
-  readonly createUpgrader: (slotFolder: string) => Upgrader
+  readonly createUpgrader: (slotFolder: string) => JobUpgrader
   /** Bytes of a source arrived at worker number `slot`. */
   readonly onDownload: (slot: number, bytes: number) => void
   /** A job ended; `retryInMs`: it is not over, and will be tried again. */
@@ -88,7 +84,7 @@ function follow(signal: AbortSignal): Stop {
 interface Slot {
   readonly number: number
   readonly folder: string
-  readonly upgrader: Upgrader
+  readonly upgrader: JobUpgrader
 }
 
 async function work(

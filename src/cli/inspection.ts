@@ -45,7 +45,8 @@ export async function inspectFile(file: string): Promise<Inspection> {
   }
 }
 
-async function readHeader(file: string): Promise<{ size: number; result: HeaderResult }> {
+/** Reads what a file says of itself. Throws a DuckfleetError for a folder or a pipe. */
+export async function readHeader(file: string): Promise<{ size: number; result: HeaderResult }> {
   // Before it is opened: opening a pipe would wait for its writer.
   const stats = await stat(file)
   const { size } = stats

@@ -5,6 +5,7 @@ import { inspectCommand } from './inspect.js'
 import type { CommandContext } from './io.js'
 import { upgradeCommand } from './upgrade.js'
 import type { UpgradeDeps } from './upgrade-run.js'
+import { verifyCommand } from './verify.js'
 
 const EXAMPLES = `
 Examples:
@@ -22,7 +23,7 @@ export function createProgram(context: CommandContext, deps: UpgradeDeps): Comma
     .addHelpText('after', EXAMPLES)
     .addCommand(inspectCommand(context))
     .addCommand(upgradeCommand(context, deps))
-    // .addCommand(verifyCommand(context, …)) from ./verify.js as soon as it is there
+    .addCommand(verifyCommand(context, deps))
     .addCommand(enginesCommand(context, { cacheFolder: enginesFolder, environment }))
   throwInsteadOfExit(program, context)
   return program

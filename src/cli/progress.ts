@@ -33,13 +33,12 @@ function bar(files: number, totalBytes: number): Progress {
   const inFlight = new Map<number, number>()
   let doneBytes = 0
   let doneFiles = 0
+  const begun = performance.now()
   const view = new SingleBar({
-    format: '{bar} {percentage}% | {shown} of {all} | {count} of {files} files | {eta_formatted} left',
+    format: '{bar} {percentage}% | {shown} of {all} | {count} of {files} files | {left} left',
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 30,
-    etaBuffer: 50,
-    etaAsynchronousUpdate: true,
     hideCursor: true,
     // The command ends itself on a signal, and stops the bar as it does.
     gracefulExit: false,
@@ -47,9 +46,10 @@ function bar(files: number, totalBytes: number): Progress {
   const show = (): void => {
     const started = [...inFlight.values()].reduce((sum, bytes) => sum + bytes * DOWNLOAD_SHARE, 0)
     const value = Math.min(totalBytes, doneBytes + started)
-    view.update(value, { shown: formatSize(value), count: doneFiles })
+    const left = timeLeft(performance.now() - begun, doneBytes, totalBytes)
+    view.update(value, { shown: formatSize(value), count: doneFiles, left })
   }
-  view.start(totalBytes, 0, { shown: formatSize(0), all: formatSize(totalBytes), count: 0, files })
+  view.start(totalBytes, 0, { shown: formatSize(0), all: formatSize(totalBytes), count: 0, files, left: '–' })
   return {
     downloaded(slot, bytes) {
       inFlight.set(slot, (inFlight.get(slot) ?? 0) + bytes)
@@ -67,4 +67,15 @@ function bar(files: number, totalBytes: number): Progress {
       view.stop()
     },
   }
+}
+
+/** Finished files alone say how fast this machine is: a download is over long before its upgrade. */
+function timeLeft(elapsedMs: number, doneBytes: number, totalBytes: number): string {
+  if (doneBytes === 0) return '–'
+  const seconds = Math.round((elapsedMs / doneBytes) * (totalBytes - doneBytes) * 1e-3)
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  return minutes < 60
+    ? `${minutes} min ${seconds % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

@@ -5,7 +5,7 @@ import type { InstalledEngine } from '../engine/locate.js'
 import { chooseReader, chooseTarget } from '../engine/registry.js'
 import { DuckfleetError } from '../errors.js'
 import type { JobPolicy } from '../fleet/job-deps.js'
-import { formatWrittenBy } from '../migration/releases.js'
+import { compareReleases, formatWrittenBy, parseRelease } from '../migration/releases.js'
 import type { Target, VerifyLevel } from '../migration/upgrade.js'
 import { parseSize } from './size.js'
 
@@ -67,8 +67,20 @@ export function chooseTargetFor(
   const storageVersion =
     flags.storageVersion === undefined ? config.storageVersion : parseStorageVersion(flags.storageVersion)
   const target = storageVersion === undefined ? { release } : { release, storageVersion }
-  formatWrittenBy(target)
+  assertWrites(target)
   return target
+}
+
+/** Better once, now, than from the engine for every file. */
+function assertWrites({ release, storageVersion }: Target): void {
+  formatWrittenBy({ release, storageVersion })
+  if (storageVersion === undefined || storageVersion === 'latest') return
+  if (compareReleases(parseRelease(storageVersion), release) > 0) {
+    throw new DuckfleetError(
+      'usage',
+      `DuckDB ${release} does not know STORAGE_VERSION ${storageVersion}; give ${release} or an older one, or latest`,
+    )
+  }
 }
 
 /** The rules for every job of a run. */

@@ -23,7 +23,7 @@ const LEAST_ENGINE_MEMORY = 64e6
 export class JobEngines implements Engines {
   private sessions = 0
   private rows = 0
-  private readonly held = new Set<EngineProcess>()
+  private readonly held = new Map<EngineProcess, number>()
   private readonly stopper = new AbortController()
   private readonly signal: AbortSignal
   private readonly detach: () => void
@@ -114,18 +114,32 @@ export class JobEngines implements Engines {
     return reference
   }
 
-  /** Ends whatever the job left running. */
+  /** Closes what the job left open; a process that is still at work is ended. */
   async close(): Promise<void> {
     this.detach()
-    await Promise.all([...this.held].map((process) => this.slot.discard(process)))
+    const left = [...this.held]
     this.held.clear()
+    await Promise.all(left.map(([process, session]) => this.retire(process, session)))
+  }
+
+  private async retire(process: EngineProcess, session: number): Promise<void> {
+    try {
+      if (process.busy || !process.alive) return
+      await process.close(session, PATIENCE_MS, AbortSignal.timeout(PATIENCE_MS))
+    } catch {
+      // An engine that cannot close its file is of no more use, nor is its complaint: the job has failed by now.
+      await process.kill()
+    } finally {
+      if (process.busy) await this.slot.discard(process)
+      else await this.slot.release(process)
+    }
   }
 
   private async open(engine: InstalledEngine, path: string, mode: OpenMode): Promise<Database> {
     const options = this.options(engine, path, mode)
     const process = await this.slot.acquire(engine, options.memoryLimit + PROCESS_OVERHEAD, this.signal)
-    this.held.add(process)
     const id = ++this.sessions
+    this.held.set(process, id)
     const printed = await process.open(id, options, this.patience(), this.signal)
     return {
       release: engine.release,

@@ -89,6 +89,11 @@ export class EngineProcess {
     return this.death === undefined
   }
 
+  /** Is a request under way? */
+  get busy(): boolean {
+    return this.pending.size > 0
+  }
+
   /** Sets the resident memory, in bytes, at which the process is killed. */
   allow(maxResident: number): void {
     this.limits = { ...this.limits, maxResident }

@@ -1,5 +1,7 @@
 import { DuckfleetError } from '../errors.js'
-import { clone, readThrough } from '../migration/clone.js'
+import { clone } from '../migration/clone.js'
+import { readThrough, verifyClone } from '../migration/clone-verify.js'
+import { compareOld } from '../migration/compare-old.js'
 import type { Hooks } from '../migration/ports.js'
 import { Stopwatch } from '../migration/stopwatch.js'
 import { type Step, transfer } from '../migration/transfer.js'
@@ -24,6 +26,8 @@ export interface UpgraderOptions {
 export interface Upgrader {
   readonly upgrade: UpgradeFile
   readonly check: CheckFile
+  /** Compares `source` with a `destination` that is there already; rejects with `difference` when they differ. */
+  readonly compare: UpgradeFile
   /** Ends the engine processes that are kept warm. */
   close(): Promise<void>
 }
@@ -39,8 +43,20 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
           : clone(engines, request.verify, watch, options.hooks),
       ),
     check: (request, signal) => run(slot, options, request, signal, (engines) => readThrough(engines, request.verify)),
+    compare: (request, signal) =>
+      run(slot, options, request, signal, (engines) =>
+        request.header.storageVersion < FIRST_STABLE
+          ? moved(compareOld(engines, request.verify))
+          : compareStable(engines, request.verify),
+      ),
     close: () => slot.close(),
   }
+}
+
+async function compareStable(engines: JobEngines, level: UpgradeRequest['verify']): Promise<Counts> {
+  const relations = await verifyClone(engines, level)
+  const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
+  return { tables: relations.length, rows: Number(rows), indexes: 0, warnings: [] }
 }
 
 type Counts = Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>

@@ -6,7 +6,7 @@ import type { Target } from '../migration/upgrade.js'
 import type { Store, StoredFile } from '../store/port.js'
 
 /** A file in a store. */
-export interface Place {
+interface Place {
   readonly store: Store
   readonly key: string
 }

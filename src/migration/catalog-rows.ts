@@ -1,28 +1,14 @@
 import { difference } from './compare.js'
 import type { Row, Session } from './session.js'
 
-/**
- * The whole catalog of a database as the engine itself lists it, without what differs between two equal databases:
- * object ids, estimates and the database's own name.
- */
-export interface CatalogRows {
-  /** Catalog function → one line of JSON for each object. */
-  readonly objects: ReadonlyMap<string, readonly string[]>
-}
+/** Catalog functions that are compared, in the order in which a difference is most telling. */
+const KINDS = ['schemas', 'types', 'sequences', 'functions', 'tables', 'columns', 'constraints', 'indexes', 'views'] as const
+export type CatalogKind = (typeof KINDS)[number]
 
-const FUNCTIONS = [
-  'schemas',
-  'types',
-  'sequences',
-  'functions',
-  'tables',
-  'columns',
-  'constraints',
-  'indexes',
-  'views',
-] as const
+/** The whole catalog of a database as the engine itself lists it: rows of `duckdb_tables()` and so on. */
+export type CatalogRows = ReadonlyMap<CatalogKind, readonly Row[]>
 
-const FILTERS: Partial<Record<(typeof FUNCTIONS)[number], string>> = {
+const FILTERS: Partial<Record<CatalogKind, string>> = {
   // The schema `main` counts as internal; a macro is the only kind of function that a file holds.
   schemas: `schema_name NOT IN ('information_schema', 'pg_catalog')`,
   functions: `function_type IN ('macro', 'table_macro') AND NOT internal`,
@@ -33,34 +19,48 @@ const FILTERS: Partial<Record<(typeof FUNCTIONS)[number], string>> = {
   sequences: 'NOT "temporary"',
 }
 
-/** `constraint_index` counts through the whole process in 1.x; `estimated_size` and `*_oid` say nothing of the object. */
-const VOLATILE = /(^|_)oid$|^database_name$|^estimated_size$|^constraint_index$|^constraint_name$/
+const ORDER: Partial<Record<CatalogKind, string>> = { columns: ' ORDER BY table_oid, column_index' }
 
-export async function readCatalogRows(session: Session, database?: string): Promise<CatalogRows> {
-  const name = database === undefined ? 'current_database()' : `'${database}'`
-  const objects = new Map<string, readonly string[]>()
-  for (const fn of FUNCTIONS) {
-    const filter = [`database_name = ${name}`, ...(FILTERS[fn] === undefined ? [] : [FILTERS[fn]])]
-    const rows = await session.query(`SELECT * FROM duckdb_${fn}() WHERE ${filter.join(' AND ')}`)
-    objects.set(fn, rows.map(stable).sort())
+/**
+ * Reads a catalog of 0.7 or later. Listing functions takes longer than everything else together, so it is left out
+ * where no macro is expected (`macros`).
+ */
+export async function readCatalogRows(session: Session, options: { database?: string; macros: boolean }): Promise<CatalogRows> {
+  const name = options.database === undefined ? 'current_database()' : `'${options.database}'`
+  const catalog = new Map<CatalogKind, readonly Row[]>()
+  for (const kind of KINDS) {
+    const filter = [`database_name = ${name}`, ...(FILTERS[kind] === undefined ? [] : [FILTERS[kind]])].join(' AND ')
+    const skip = kind === 'functions' && !options.macros
+    catalog.set(kind, skip ? [] : await session.query(`SELECT * FROM duckdb_${kind}() WHERE ${filter}${ORDER[kind] ?? ''}`))
   }
-  return { objects }
+  return catalog
 }
 
-function stable(row: Row): string {
-  const kept = Object.entries(row).filter(([column]) => !VOLATILE.test(column))
-  return JSON.stringify(Object.fromEntries(kept))
+/** `index` for `indexes`, `macro` for `functions`. */
+export function singular(kind: CatalogKind): string {
+  if (kind === 'indexes') return 'index'
+  return kind === 'functions' ? 'macro' : kind.replace(/s$/, '')
 }
+
+/**
+ * Columns that differ between two equal databases: object ids, estimates, the database's own name. In 1.x
+ * `constraint_index` counts through the whole process.
+ */
+const VOLATILE = /(^|_)oid$|^database_name$|^estimated_size$|^constraint_index$|^constraint_name$/
 
 /** @throws DuckfleetError `difference`, naming the first object that is missing, new or changed. */
 export function compareCatalogRows(wanted: CatalogRows, found: CatalogRows): void {
-  for (const fn of FUNCTIONS) {
-    const want = wanted.objects.get(fn) ?? []
-    const have = found.objects.get(fn) ?? []
+  for (const kind of KINDS) {
+    const want = stable(wanted.get(kind))
+    const have = stable(found.get(kind))
     const missing = subtract(want, have)[0]
     const extra = subtract(have, want)[0]
-    if (missing !== undefined || extra !== undefined) throw difference(explain(fn, missing, extra))
+    if (missing !== undefined || extra !== undefined) throw difference(explain(singular(kind), missing, extra))
   }
+}
+
+function stable(rows: readonly Row[] | undefined): string[] {
+  return (rows ?? []).map((row) => JSON.stringify(Object.fromEntries(Object.entries(row).filter(([column]) => !VOLATILE.test(column)))))
 }
 
 /** Multiset difference. */
@@ -74,8 +74,7 @@ function subtract(from: readonly string[], what: readonly string[]): string[] {
   })
 }
 
-function explain(fn: string, missing: string | undefined, extra: string | undefined): string {
-  const kind = fn === 'indexes' ? 'index' : fn === 'functions' ? 'macro' : fn.replace(/s$/, '')
+function explain(kind: string, missing: string | undefined, extra: string | undefined): string {
   if (missing === undefined) return `the new file has a ${kind} that the source has not: ${shorten(extra)}`
   if (extra === undefined) return `the new file lacks a ${kind} of the source: ${shorten(missing)}`
   return `a ${kind} of the new file is not what it was: ${shorten(missing)} became ${shorten(extra)}`
@@ -86,5 +85,8 @@ function shorten(line: string | undefined): string {
   const entries = Object.entries(row as Record<string, unknown>).filter(
     ([column, value]) => value !== null && value !== '' && /name|sql|definition|text|type|value|default|comment/.test(column),
   )
-  return entries.map(([column, value]) => `${column}=${JSON.stringify(value)}`).join(' ').slice(0, 300)
+  return entries
+    .map(([column, value]) => `${column}=${JSON.stringify(value)}`)
+    .join(' ')
+    .slice(0, 300)
 }

@@ -1,6 +1,6 @@
 import type { Column, Constraint, Index, Macro, Sequence, Table, UserType, View } from './catalog.js'
 import { ident, literal, qualified } from './sql.js'
-import { renderEnum, renderType } from './types.js'
+import { renderNewEnum, renderType } from './types.js'
 
 /*
  * CREATE statements, built from the catalog with every name quoted. What old releases print themselves is not
@@ -12,7 +12,7 @@ export function createSchema(schema: string): string {
 }
 
 export function createType({ schema, name, type }: UserType): string {
-  const definition = type.kind === 'enum' ? renderEnum(type.labels) : renderType(type)
+  const definition = type.kind === 'enum' ? renderNewEnum(type.labels) : renderType(type)
   return `CREATE TYPE ${qualified(schema, name)} AS ${definition}`
 }
 

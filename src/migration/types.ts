@@ -101,7 +101,13 @@ export function renderTypeName({ schema, name }: TypeName): string {
   return schema === 'main' ? ident(name) : qualified(schema, name)
 }
 
-export function renderEnum(labels: readonly string[]): string {
+/** A list of labels as SQL. The parser of 0.8.1 aborts on an empty label, but takes one from a query. */
+export function renderNewEnum(labels: readonly string[]): string {
+  if (!labels.includes('')) return renderEnum(labels)
+  return `ENUM (SELECT unnest([${labels.map(literal).join(', ')}]))`
+}
+
+function renderEnum(labels: readonly string[]): string {
   return `ENUM(${labels.map(literal).join(', ')})`
 }
 

@@ -37,8 +37,9 @@ export interface Expected {
 export async function verifyTarget(engines: Pick<Engines, 'openTarget'>, expected: Expected): Promise<void> {
   const target = await engines.openTarget()
   try {
-    await compareStructure(expected.catalog, target)
-    compareCatalogRows(expected.reference, await readCatalogRows(target))
+    const found = await readCatalogRows(target, { macros: expected.catalog.macros.length > 0 })
+    compareStructure(expected.catalog, found)
+    compareCatalogRows(expected.reference, found)
     for (const table of expected.tables) await verifyRows(target, table, expected.level)
     if (expected.level === 'full') await checkLookups(target, lookupsOf(expected.catalog))
   } finally {

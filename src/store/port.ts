@@ -1,6 +1,6 @@
 /** Endings of the files that DuckDB keeps beside `x.duckdb` and that hold committed rows (the last two from 1.5 on). */
 export const WAL_SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const
-export type WalSuffix = (typeof WAL_SUFFIXES)[number]
+type WalSuffix = (typeof WAL_SUFFIXES)[number]
 
 /** A WAL beside a database. Empty ones hold nothing and are never reported. */
 export interface StoredWal {

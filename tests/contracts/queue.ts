@@ -15,9 +15,9 @@ function taker(queue: Queue): { take(): Promise<Delivery>; leave(): Promise<void
   const consumer = queue.consume(never)[Symbol.asyncIterator]()
   return {
     async take() {
-      const { done, value } = await consumer.next()
-      if (done === true) throw new Error('the consumer ended')
-      return value
+      const next = await consumer.next()
+      if (next.done === true) throw new Error('the consumer ended')
+      return next.value
     },
     async leave() {
       await consumer.return?.()

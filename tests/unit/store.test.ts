@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import {
   chmod,
   link,
@@ -102,6 +102,25 @@ describe('efs store', () => {
     await chmod(path.join(root, 'a'), 0o640)
     await publish('a', true)
     expect((await stat(path.join(root, 'a'))).mode & 0o777).toBe(0o640)
+  })
+
+  it('refuses a WAL that appears, and a source that changes, while the bytes are being written', async () => {
+    await writeFile(path.join(root, 'a'), 'old')
+    await writeFile(path.join(outside, 'finished'), 'new')
+    const store = createEfsStore(root)
+    const replaces = await store.stat('a', signal)
+    if (replaces === undefined) throw new Error('a is missing')
+    for (const more of [{}, { replaces }]) {
+      const onBytes = (): void => {
+        writeFileSync(path.join(root, 'a.wal'), 'rows')
+      }
+      const options = { overwrite: true, metadata: {}, onBytes, ...more }
+      const publishing = store.publish(path.join(outside, 'finished'), 'a', options, signal)
+      await expect(publishing).rejects.toThrow(/a\.wal lies at|changed while/)
+      expect((await readdir(root)).sort()).toEqual(['a', 'a.wal'])
+      expect(await readFile(path.join(root, 'a'), 'utf8')).toBe('old')
+      await rm(path.join(root, 'a.wal'))
+    }
   })
 
   it('removes unfinished files that are a day old, and no others', async () => {

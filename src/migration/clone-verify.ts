@@ -1,0 +1,72 @@
+import { display } from './catalog.js'
+import { compareCatalogRows, readCatalogRows } from './catalog-rows.js'
+import { compareDigests, type Digest, toDigest } from './compare.js'
+import { checkLookups, type Lookup, plainColumns } from './lookups.js'
+import type { Engines } from './ports.js'
+import { attachSource, inSource, readRelations, type Relation, relationDigest, SOURCE } from './relations.js'
+import { text } from './rows.js'
+import type { Session } from './session.js'
+import { qualified } from './sql.js'
+import { splitIndex } from './statement-head.js'
+import { sourceError } from './transfer-errors.js'
+import type { UpgradeResult, VerifyLevel } from './upgrade.js'
+
+/** Compares both files in one engine, object by object and table by table. */
+export async function verifyClone(engines: Engines, level: VerifyLevel): Promise<readonly Relation[]> {
+  const target = await engines.openTarget()
+  try {
+    await attachSource(target, engines)
+    const relations = await readRelations(target)
+    engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
+    const wanted = await readCatalogRows(target, { database: SOURCE, macros: true })
+    compareCatalogRows(wanted, await readCatalogRows(target, { macros: true }))
+    for (const relation of relations) await compareRelation(target, relation, level)
+    if (level === 'full') await checkLookups(target, await lookups(target, relations))
+    return relations
+  } finally {
+    await target.close()
+  }
+}
+
+async function compareRelation(target: Session, relation: Relation, level: VerifyLevel): Promise<void> {
+  const full = level === 'full'
+  const digest = async (of: string): Promise<Digest> =>
+    toDigest((await target.query(relationDigest(of, relation, full)))[0], full ? relation.columns.length : 0)
+  const columns = relation.columns.map(({ name }) => name)
+  const sides = { table: display(relation), columns, left: 'source', right: 'new file' }
+  compareDigests(await digest(inSource(relation)), await digest(qualified(relation.schema, relation.name)), sides, true)
+}
+
+async function lookups(target: Session, relations: readonly Relation[]): Promise<Lookup[]> {
+  const keys = relations.flatMap((table) =>
+    table.constraints.flatMap((c): Lookup[] => {
+      if (c.kind !== 'primary-key' && c.kind !== 'unique') return []
+      return [{ what: `a key of table ${display(table)}`, table, columns: table.columns.filter(({ name }) => c.columns.includes(name)) }]
+    }),
+  )
+  const rows = await target.query(`SELECT schema_name, table_name, index_name, sql FROM duckdb_indexes() WHERE database_name = current_database()`)
+  const indexes = rows.flatMap((row): Lookup[] => {
+    const table = relations.find((r) => r.schema === text(row, 'schema_name') && r.name === text(row, 'table_name'))
+    const columns = table && plainColumns(splitIndex(text(row, 'sql')).definition, table.columns)
+    return table && columns ? [{ what: `index ${text(row, 'schema_name')}.${text(row, 'index_name')}`, table, columns }] : []
+  })
+  return [...keys, ...indexes]
+}
+
+/** Proves that a file is a sound database of a release that this engine reads: every value of it is read. */
+export async function readThrough(engines: Engines, level: VerifyLevel): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
+  const target = await engines.openReference()
+  try {
+    await attachSource(target, engines)
+    const relations = await readRelations(target)
+    const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
+    engines.expectRows(rows)
+    for (const relation of level === 'full' ? relations : []) await target.query(relationDigest(inSource(relation), relation, true))
+    const indexes = await target.query(`SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`)
+    return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings: [] }
+  } catch (error) {
+    throw sourceError(error, 'the file')
+  } finally {
+    await target.close()
+  }
+}

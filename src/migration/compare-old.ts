@@ -1,0 +1,28 @@
+import { exportTables } from './export.js'
+import type { Engines } from './ports.js'
+import { readSchema, readSource } from './source.js'
+import { allOrStop, type Outcome } from './transfer.js'
+import type { VerifyLevel } from './upgrade.js'
+import { verifyTarget } from './verify-target.js'
+
+/**
+ * Compares a file of 0.4 – 0.8 with one that was made from it, at any time and by anybody: exports the rows again, and
+ * compares them with both ends.
+ * @throws DuckfleetError `difference`, naming what differs.
+ */
+export async function compareOld(engines: Engines, level: VerifyLevel): Promise<Outcome> {
+  const opening = engines.openReference()
+  const reading = readSource(engines)
+  await allOrStop(engines, [reading, opening])
+  const source = await reading
+  const rows = source.counts.reduce((sum, count) => sum + count, 0n)
+  engines.expectRows(rows)
+  const exports = exportTables(engines, source.database, source.plan, source.counts, level === 'full', {})
+  const schema = readSchema(engines, source, exports.written, opening)
+  await allOrStop(engines, [schema, exports.verified])
+  await source.database.close()
+  const { catalog, script, reference } = await schema
+  const tables = await exports.verified
+  await verifyTarget(engines, { catalog, reference, tables, level: level === 'none' ? 'counts' : level })
+  return { catalog, rows: Number(rows), warnings: script.warnings }
+}

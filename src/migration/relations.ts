@@ -1,0 +1,92 @@
+import type { Constraint, ObjectName } from './catalog.js'
+import { digestQuery, type DigestTerm } from './digest.js'
+import type { TypedColumn } from './lookups.js'
+import type { Engines } from './ports.js'
+import { groupBy, list, text } from './rows.js'
+import type { Row, Session } from './session.js'
+import { ident, literal, qualified } from './sql.js'
+import { generatedExpressions } from './table-reader.js'
+import { sourceError } from './transfer-errors.js'
+import { parseSimpleType } from './types.js'
+
+/** Under which name the source is attached beside the new file. */
+export const SOURCE = 'duckfleet_source'
+
+/** A table of a file of 0.9 or later. */
+export interface Relation {
+  readonly schema: string
+  readonly name: string
+  readonly columns: readonly (TypedColumn & { readonly stored: boolean })[]
+  readonly rows: bigint
+  readonly constraints: readonly Constraint[]
+}
+
+/** Attaches the source beside whatever the engine has open. */
+export async function attachSource(session: Session, engines: Pick<Engines, 'sourcePath'>): Promise<void> {
+  try {
+    await session.query(`ATTACH ${literal(engines.sourcePath)} AS ${SOURCE} (READ_ONLY)`)
+  } catch (error) {
+    throw sourceError(error, 'the file')
+  }
+}
+
+/** Tables of the source, in the order in which they were made. */
+export async function readRelations(session: Session): Promise<Relation[]> {
+  try {
+    const from = `WHERE database_name = '${SOURCE}'`
+    const tables = await session.query(
+      `SELECT schema_name, table_name, sql FROM duckdb_tables() ${from} AND NOT internal ORDER BY table_oid`,
+    )
+    const columns = groupBy(
+      await session.query(`SELECT * FROM duckdb_columns() ${from} ORDER BY table_oid, column_index`),
+      tableKey,
+    )
+    const constraints = groupBy(await session.query(`SELECT * FROM duckdb_constraints() ${from}`), tableKey)
+    const relations: Relation[] = []
+    for (const row of tables) {
+      const name = { schema: text(row, 'schema_name'), name: text(row, 'table_name') }
+      const all = columns.get(tableKey(row)) ?? []
+      const generated = generatedExpressions(text(row, 'sql'), all.length)
+      const [count] = await session.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${inSource(name)}`)
+      relations.push({
+        ...name,
+        columns: all.map((column, i) => ({ name: text(column, 'column_name'), type: text(column, 'data_type'), stored: !generated.has(i) })),
+        rows: BigInt(count ? text(count, 'n') : '0'),
+        constraints: (constraints.get(tableKey(row)) ?? []).flatMap((constraint) => readConstraint(constraint, name)),
+      })
+    }
+    return relations
+  } catch (error) {
+    throw sourceError(error, 'its catalog')
+  }
+}
+
+function tableKey(row: Row): string {
+  return `${text(row, 'schema_name')}\0${text(row, 'table_name')}`
+}
+
+/** Keys, and foreign keys that refer to the table itself: those on other tables need no more than the right order. */
+function readConstraint(row: Row, table: ObjectName): Constraint[] {
+  const columns = list(row, 'constraint_column_names')
+  const kind = text(row, 'constraint_type')
+  if (kind === 'PRIMARY KEY') return [{ kind: 'primary-key', columns }]
+  if (kind === 'UNIQUE') return [{ kind: 'unique', columns }]
+  const referenced = list(row, 'referenced_column_names')
+  const own = kind === 'FOREIGN KEY' && text(row, 'constraint_text') === '' && referenced.length > 0
+  return own ? [{ kind: 'foreign-key', columns, references: table, referenced }] : []
+}
+
+export function inSource({ schema, name }: ObjectName): string {
+  return `${ident(SOURCE)}.${qualified(schema, name)}`
+}
+
+
+/** What to digest of a table. */
+export function relationTerms(relation: Relation): DigestTerm[] {
+  return relation.columns.map(({ name, type }) => ({ value: ident(name), type: parseSimpleType(type) ?? 'opaque' }))
+}
+
+/** SQL that digests a table; without values, only its rows are counted. */
+export function relationDigest(of: string, relation: Relation, values: boolean): string {
+  return digestQuery(of, values ? relationTerms(relation) : [])
+}

@@ -1,0 +1,93 @@
+import { DuckfleetError } from '../errors.js'
+import { type Catalog, type Macro } from './catalog.js'
+import { readCatalog, readViews, type TableCatalog } from './catalog-reader.js'
+import { type CatalogRows, readCatalogRows } from './catalog-rows.js'
+import { planTransfer, relation, type TransferPlan } from './plan.js'
+import type { Database, Engines } from './ports.js'
+import { text } from './rows.js'
+import { buildSchema, type SchemaScript } from './schema-script.js'
+import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
+import { sourceError } from './transfer-errors.js'
+import { hasMapKeys } from './type-reader.js'
+import { refuseTornWal } from './wal.js'
+
+/** The source, read but for its rows. */
+export interface Source {
+  readonly database: Database
+  readonly catalog: Omit<Catalog, 'views'>
+  readonly plan: TransferPlan
+  /** Rows of each table of the plan, in its order. */
+  readonly counts: readonly bigint[]
+}
+
+/** The statements for the target, and the catalog that they give there. */
+export interface Schema {
+  readonly catalog: Catalog
+  readonly script: SchemaScript
+  readonly reference: CatalogRows
+}
+
+/** Opens a source of 0.4 – 0.8 and reads everything but views and rows. */
+export async function readSource(engines: Engines): Promise<Source> {
+  refuseTornWal(engines.wal)
+  let database = await openSource(engines)
+  try {
+    const tables = await readCatalog(database, engines.path('.'))
+    const macros = await listMacros(database)
+    let whole: readonly Macro[] | undefined = await readPlainMacros(database, macros)
+    if (!whole) {
+      // A process of the source engine has one database open at a time.
+      await database.close()
+      whole = await readMacros(engines, tables, macros)
+      database = await openSource(engines)
+    }
+    const catalog = { ...tables, macros: whole }
+    const plan = planTransfer(catalog, { mapKeys: hasMapKeys(database.release) })
+    return { database, catalog, plan, counts: await countRows(database, plan) }
+  } catch (error) {
+    throw sourceError(error, 'its catalog')
+  }
+}
+
+async function openSource(engines: Engines): Promise<Database> {
+  const database = await engines.openSource()
+  const lost = database.printed.find((line) => /WAL/.test(line))
+  if (lost !== undefined)
+    throw new DuckfleetError('corrupt', `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): open it with the release that wrote it`)
+  return database
+}
+
+async function readMacros(engines: Engines, { tables }: TableCatalog, macros: Awaited<ReturnType<typeof listMacros>>): Promise<readonly Macro[]> {
+  const scratch = await engines.openScratch()
+  try {
+    return await exportMacros(scratch, tables, macros)
+  } finally {
+    await scratch.close()
+  }
+}
+
+async function countRows(database: Database, plan: TransferPlan): Promise<bigint[]> {
+  if (plan.length === 0) return []
+  const counts = plan.map((table, i) => `SELECT ${i} AS i, CAST(count(*) AS VARCHAR) AS n FROM ${relation(table)}`)
+  const rows = await database.query(counts.join(' UNION ALL '))
+  const byTable = new Map(rows.map((row) => [text(row, 'i'), BigInt(text(row, 'n'))]))
+  return plan.map((_, i) => byTable.get(String(i)) ?? 0n)
+}
+
+/**
+ * Tries the views in the source and everything in the reference, an empty database of the target. Trying a view may
+ * run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
+ * exported before.
+ */
+export async function readSchema(engines: Engines, source: Source, exported: Promise<unknown>, opening: Promise<Database>): Promise<Schema> {
+  if (!engines.sourceConfined) {
+    await exported
+    await source.database.lock()
+  }
+  const catalog: Catalog = { ...source.catalog, views: await readViews(source.database) }
+  const reference = await opening
+  const script = await buildSchema(reference, catalog)
+  const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
+  await reference.close()
+  return { catalog, script, reference: rows }
+}

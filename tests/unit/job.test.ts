@@ -1,0 +1,296 @@
+import { createHash } from 'node:crypto'
+import { readFile, readdir, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DuckfleetError } from '../../src/errors.js'
+import type { ErrorCode } from '../../src/errors.js'
+import { runJob } from '../../src/fleet/job.js'
+import { JobBench, RESULT, UPGRADED, database, never } from './job-bench.js'
+
+let bench: JobBench
+beforeEach(async () => {
+  bench = await JobBench.create()
+})
+afterEach(async () => {
+  await bench.dispose()
+})
+
+const sha = (bytes: string | Uint8Array): string =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+describe('a job that migrates', () => {
+  it('publishes what the engine wrote and reports all of it', async () => {
+    await bench.put('src/56/a.duckdb', database(39))
+    const report = await bench.run('56/a.duckdb')
+    expect(await bench.text('dst/56/a.duckdb')).toBe(UPGRADED)
+    expect(Object.keys(report).join()).toBe(
+      'source,destination,outcome,from,to,tables,rows,indexes,bytesIn,bytesOut,digest,ms,warnings,error',
+    )
+    expect(Object.keys(report.ms).join()).toBe('download,export,import,verify,upload,total')
+    expect(Object.values(report.ms).every(Number.isInteger)).toBe(true)
+    expect(report).toMatchObject({
+      source: bench.path('src/56/a.duckdb'),
+      destination: bench.path('dst/56/a.duckdb'),
+      outcome: 'migrated',
+      from: { storageVersion: 39, release: '0.6' },
+      to: '1.5.6',
+      tables: 2,
+      rows: 30,
+      indexes: 1,
+      bytesIn: 12_288,
+      bytesOut: UPGRADED.length,
+      digest: sha(UPGRADED),
+      ms: { export: 1, import: 2, verify: 3 },
+      warnings: RESULT.warnings,
+      error: null,
+    })
+  })
+
+  it('gives the engine a private copy with its WAL, in a folder of its own with mode 0700', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    await bench.put('src/a.duckdb.wal', 'rows')
+    bench.upgrade = async (request) => {
+      expect(request.source).toBe(`${request.folder}/source.duckdb`)
+      expect(request.folder.startsWith(bench.path('slot', 'job-'))).toBe(true)
+      expect((await stat(request.folder)).mode & 0o777).toBe(0o700)
+      expect((await readdir(request.folder)).sort()).toEqual(['source.duckdb', 'source.duckdb.wal'])
+      expect(await readFile(`${request.source}.wal`, 'utf8')).toBe('rows')
+      await writeFile(request.source, 'scribbled')
+      await writeFile(request.destination, UPGRADED)
+      return RESULT
+    }
+    const before = await stat(bench.path('src/a.duckdb'))
+    const report = await bench.run('a.duckdb', { memory: 5e8, threads: 3, verify: 'counts' })
+    expect(report.error).toBeNull()
+    expect(report.bytesIn).toBe(12_288 + 4)
+    expect(bench.requests).toMatchObject([{ memory: 5e8, threads: 3, verify: 'counts' }])
+    expect((await readFile(bench.path('src/a.duckdb'))).equals(database(39))).toBe(true)
+    expect((await stat(bench.path('src/a.duckdb'))).mtimeMs).toBe(before.mtimeMs)
+    expect(await bench.files('src')).toEqual(['a.duckdb', 'a.duckdb.wal'])
+    expect(await bench.files('dst')).toEqual(['a.duckdb'])
+  })
+
+  it('does not publish a file whose WAL was left behind', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    bench.upgrade = async (request) => {
+      await writeFile(request.destination, UPGRADED)
+      await writeFile(`${request.destination}.wal`, 'rows')
+      return RESULT
+    }
+    expect((await bench.run('a.duckdb')).error).toMatchObject({ code: 'engine' })
+    expect(await bench.files('dst')).toEqual([])
+  })
+})
+
+describe('a file that is right already', () => {
+  it('is proved readable and copied byte for byte', async () => {
+    const bytes = database(64, { writer: 'v1.4.4' })
+    await bench.put('src/a.duckdb', bytes)
+    const report = await bench.run('a.duckdb')
+    expect(report).toMatchObject({
+      outcome: 'copied',
+      rows: 30,
+      digest: sha(bytes),
+      from: { storageVersion: 64, release: '1.4.4' },
+    })
+    expect((await readFile(bench.path('dst/a.duckdb'))).equals(bytes)).toBe(true)
+    expect([bench.checks.length, bench.requests.length]).toEqual([1, 0])
+  })
+
+  it('is only copied when nothing is to be proved', async () => {
+    await bench.put('src/a.duckdb', database(64))
+    expect(await bench.run('a.duckdb', { verify: 'none' })).toMatchObject({ outcome: 'copied', rows: null })
+    expect(bench.checks).toHaveLength(0)
+  })
+
+  it('is migrated when rows are in its WAL, but an empty WAL is none', async () => {
+    await bench.put('src/a.duckdb', database(64))
+    await bench.put('src/a.duckdb.wal', 'rows')
+    await bench.put('src/b.duckdb', database(64))
+    await bench.put('src/b.duckdb.wal', '')
+    expect((await bench.run('a.duckdb')).outcome).toBe('migrated')
+    expect((await bench.run('b.duckdb')).outcome).toBe('copied')
+  })
+
+  it('is not passed on when the check finds it damaged, or changes its copy', async () => {
+    await bench.put('src/a.duckdb', database(64))
+    bench.check = () => Promise.reject(new DuckfleetError('corrupt', 'block 7 is damaged'))
+    expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'failed', error: { code: 'corrupt' } })
+    bench.check = async (request) => {
+      await writeFile(request.source, 'scribbled')
+      return RESULT
+    }
+    expect((await bench.run('a.duckdb')).error?.message).toContain('changed its copy')
+    expect(await bench.files('dst')).toEqual([])
+  })
+})
+
+describe('a file that is not taken', () => {
+  it('is skipped when it is no database, or no engine opens it', async () => {
+    await bench.put('src/text.duckdb', 'hello, world')
+    await bench.put('src/old.duckdb', database(33))
+    const assertReadable = (): void => {
+      throw new DuckfleetError('unreadable', 'no installed engine opens storage version 33')
+    }
+    const text = await bench.run('text.duckdb')
+    expect(text).toMatchObject({ outcome: 'skipped', from: null, error: { code: 'unreadable' } })
+    expect(text.error?.message).toContain(bench.path('src/text.duckdb'))
+    const old = await bench.run('old.duckdb', { assertReadable })
+    expect(old).toMatchObject({ outcome: 'skipped', from: { storageVersion: 33 } })
+    expect(old.error?.message).toContain(bench.path('src/old.duckdb'))
+    expect(await bench.files('dst')).toEqual([])
+  })
+
+  it('fails when it is cut off, missing or outside', async () => {
+    await bench.put('src/cut.duckdb', database(39).subarray(0, 5000))
+    await bench.put('outside', database(39))
+    await symlink(bench.path('outside'), bench.path('src/link.duckdb'))
+    expect((await bench.run('cut.duckdb')).error).toMatchObject({ code: 'corrupt' })
+    expect((await bench.run('missing.duckdb')).error).toMatchObject({ code: 'usage' })
+    expect((await bench.run('link.duckdb')).error?.message).toContain('leaves its root')
+    expect(bench.requests).toHaveLength(0)
+  })
+
+  it('fails with the name of the field when the message is invalid', async () => {
+    const report = await runJob(
+      '{"source_datastore":"efs","destination_datastore":"efs"}',
+      bench.deps(),
+      never,
+    )
+    expect(report).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
+    expect(report.error?.message).toContain('key: ')
+  })
+
+  it('waits for space when the disk is too small, without touching it', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    // A hole: it takes no space, but would when copied.
+    await truncate(bench.path('src/a.duckdb'), 2 ** 43)
+    expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'retried', error: { code: 'transient' } })
+    expect(bench.requests).toHaveLength(0)
+  })
+})
+
+describe('the destination', () => {
+  beforeEach(async () => {
+    await bench.put('src/a.duckdb', database(39))
+  })
+
+  it('is refused when it exists, before any work, and replaced when that is asked for', async () => {
+    await bench.put('dst/a.duckdb', 'precious')
+    expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
+    expect(bench.requests).toHaveLength(0)
+    expect(await bench.text('dst/a.duckdb')).toBe('precious')
+    expect((await bench.run('a.duckdb', { overwrite: true })).outcome).toBe('migrated')
+    expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
+  })
+
+  it('is refused when it appears while the job runs', async () => {
+    bench.upgrade = async (request) => {
+      await writeFile(request.destination, UPGRADED)
+      await bench.put('dst/a.duckdb', 'precious')
+      return RESULT
+    }
+    expect((await bench.run('a.duckdb')).error).toMatchObject({ code: 'usage' })
+    expect(await bench.text('dst/a.duckdb')).toBe('precious')
+  })
+
+  it.each([[true], [false]])('is refused when a WAL lies there, overwriting: %s', async (overwrite) => {
+    await bench.put('dst/a.duckdb.wal', 'stale')
+    expect((await bench.run('a.duckdb', { overwrite })).error?.message).toContain('a.duckdb.wal')
+    expect(bench.requests).toHaveLength(0)
+  })
+
+  it('is refused when it is the source under another name', async () => {
+    await symlink(bench.path('src/a.duckdb'), bench.path('src/b.duckdb'))
+    const deps = bench.deps({ overwrite: true })
+    const { places } = deps
+    const same: typeof places = (from, to) => {
+      const { source } = places(from, to)
+      return { source, destination: { store: source.store, key: 'b.duckdb' } }
+    }
+    const body = JSON.stringify({ source_datastore: 'efs', destination_datastore: 'efs', key: 'a.duckdb' })
+    const report = await runJob(body, { ...deps, places: same }, never)
+    expect(report.error?.message).toContain('is the source itself')
+    expect((await readFile(bench.path('src/a.duckdb'))).equals(database(39))).toBe(true)
+  })
+})
+
+describe('in place', () => {
+  it('replaces the file and its WAL, and keeps both as a backup', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    await bench.put('src/a.duckdb.wal', 'rows')
+    expect((await bench.run('a.duckdb', { inPlace: true })).outcome).toBe('migrated')
+    expect(await bench.files('src')).toEqual(['a.duckdb', 'a.duckdb.bak-39', 'a.duckdb.bak-39.wal'])
+    expect(await bench.text('src/a.duckdb')).toBe(UPGRADED)
+    expect((await readFile(bench.path('src/a.duckdb.bak-39'))).equals(database(39))).toBe(true)
+    expect(await bench.text('src/a.duckdb.bak-39.wal')).toBe('rows')
+  })
+
+  it('overwrites no older backup', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    await bench.put('src/a.duckdb.bak-39', 'older')
+    expect((await bench.run('a.duckdb', { inPlace: true, overwrite: true })).error).toMatchObject({
+      code: 'usage',
+    })
+    expect(await bench.text('src/a.duckdb.bak-39')).toBe('older')
+    expect((await readFile(bench.path('src/a.duckdb'))).equals(database(39))).toBe(true)
+  })
+
+  it('leaves a file that is right already as it is', async () => {
+    await bench.put('src/a.duckdb', database(64))
+    expect((await bench.run('a.duckdb', { inPlace: true })).outcome).toBe('copied')
+    expect(await bench.files('src')).toEqual(['a.duckdb'])
+  })
+
+  it('keeps nothing when the upgrade fails', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    bench.upgrade = () => Promise.reject(new DuckfleetError('difference', 'table t: 2 rows are missing'))
+    expect((await bench.run('a.duckdb', { inPlace: true })).outcome).toBe('failed')
+    expect(await bench.files('src')).toEqual(['a.duckdb'])
+  })
+})
+
+describe('what goes wrong on the way', () => {
+  const outcomes: readonly (readonly [ErrorCode, string])[] = [
+    ['usage', 'failed'],
+    ['corrupt', 'failed'],
+    ['unsupported', 'failed'],
+    ['difference', 'failed'],
+    ['unreadable', 'skipped'],
+    ['transient', 'retried'],
+    ['engine', 'retried'],
+    ['aborted', 'retried'],
+  ]
+  it.each(outcomes)('%s makes it %s, and the destination stays', async (code, outcome) => {
+    await bench.put('src/a.duckdb', database(39))
+    await bench.put('dst/a.duckdb', 'precious')
+    bench.upgrade = async (request) => {
+      await writeFile(request.destination, 'half')
+      throw new DuckfleetError(code, 'table t: something')
+    }
+    const report = await bench.run('a.duckdb', { overwrite: true })
+    expect(report).toMatchObject({ outcome, error: { code, message: 'table t: something' }, bytesOut: null })
+    expect(await bench.files('dst')).toEqual(['a.duckdb'])
+    expect(await bench.text('dst/a.duckdb')).toBe('precious')
+  })
+
+  it('stops when asked to: before, in the engine, and before it publishes', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    const stopped = { outcome: 'retried', error: { code: 'aborted' } }
+    expect(await bench.run('a.duckdb', {}, AbortSignal.abort())).toMatchObject(stopped)
+    expect(bench.requests).toHaveLength(0)
+    const breaks = new AbortController()
+    bench.upgrade = () => {
+      breaks.abort()
+      return Promise.reject(new Error('the engine was killed'))
+    }
+    expect(await bench.run('a.duckdb', {}, breaks.signal)).toMatchObject(stopped)
+    const finishes = new AbortController()
+    bench.upgrade = async (request) => {
+      await writeFile(request.destination, UPGRADED)
+      finishes.abort()
+      return RESULT
+    }
+    expect(await bench.run('a.duckdb', {}, finishes.signal)).toMatchObject(stopped)
+    expect(await bench.files('dst')).toEqual([])
+  })
+})
