@@ -11,14 +11,7 @@
  * - `aborted`: somebody asked to stop.
  */
 export type ErrorCode =
-  | 'usage'
-  | 'unreadable'
-  | 'corrupt'
-  | 'unsupported'
-  | 'difference'
-  | 'engine'
-  | 'transient'
-  | 'aborted'
+  'usage' | 'unreadable' | 'corrupt' | 'unsupported' | 'difference' | 'engine' | 'transient' | 'aborted'
 
 /** The one error type of this project: a sentence for a person, a code for the job that decides what to do. */
 export class DuckfleetError extends Error {

@@ -33,7 +33,9 @@ export function verifyCommand(context: CommandContext, deps: UpgradeDeps): Comma
     .description('compare two files of any releases: objects, rows and values')
     .argument('<old>', 'the file as it was')
     .argument('<new>', 'the file that was made from it, by duckfleet or by anything else')
-    .addOption(new Option('--verify <level>', 'how much to compare').choices(['full', 'counts']).default('full'))
+    .addOption(
+      new Option('--verify <level>', 'how much to compare').choices(['full', 'counts']).default('full'),
+    )
     .option('--memory <size>', 'memory for the engines, such as 512MB (default: half of the machine)')
     .option('--json', 'print one JSON object on stdout, and nothing else there')
     .addHelpText('after', EXAMPLES)
@@ -42,11 +44,27 @@ export function verifyCommand(context: CommandContext, deps: UpgradeDeps): Comma
     })
 }
 
-async function verify(before: string, after: string, flags: VerifyFlags, context: CommandContext, deps: UpgradeDeps): Promise<void> {
+async function verify(
+  before: string,
+  after: string,
+  flags: VerifyFlags,
+  context: CommandContext,
+  deps: UpgradeDeps,
+): Promise<void> {
   try {
     const result = await compare(before, after, flags, context, deps)
     const { tables, rows, indexes, warnings, ms } = result
-    const report = { old: before, new: after, equal: true, tables, rows, indexes, warnings, ms: ms.total, error: null }
+    const report = {
+      old: before,
+      new: after,
+      equal: true,
+      tables,
+      rows,
+      indexes,
+      warnings,
+      ms: ms.total,
+      error: null,
+    }
     if (flags.json === true) context.io.out(JSON.stringify(report))
     else {
       context.io.out(`equal: ${after} holds what ${before} holds (${tables} tables, ${rows} rows)`)
@@ -56,13 +74,20 @@ async function verify(before: string, after: string, flags: VerifyFlags, context
     const { code, message } = asDuckfleetError(error)
     if (code === 'usage' || code === 'aborted') throw error
     const equal = code === 'difference' ? false : null
-    if (flags.json === true) context.io.out(JSON.stringify({ old: before, new: after, equal, error: { code, message } }))
+    if (flags.json === true)
+      context.io.out(JSON.stringify({ old: before, new: after, equal, error: { code, message } }))
     else context.io.err(code === 'difference' ? `different: ${message}` : `duckfleet: ${message}`)
     context.setExitCode(1)
   }
 }
 
-async function compare(before: string, after: string, flags: VerifyFlags, context: CommandContext, deps: UpgradeDeps): Promise<UpgradeResult> {
+async function compare(
+  before: string,
+  after: string,
+  flags: VerifyFlags,
+  context: CommandContext,
+  deps: UpgradeDeps,
+): Promise<UpgradeResult> {
   const engines = await locateEngines(deps.config.enginesFolder)
   const header = requireDatabase((await readHeader(before)).result, before)
   const writer = engineOf(requireDatabase((await readHeader(after)).result, after), engines)

@@ -41,7 +41,7 @@ async function load(): Promise<EngineDriver> {
     case 'native':
       return loadNative(args.modulePath)
     case 'neo':
-      return loadNeo(args.modulePath)
+      return loadNeo(args.modulePath, args.root)
     default:
       return args.driver satisfies never
   }
@@ -57,7 +57,10 @@ async function answer(driver: EngineDriver, request: Request): Promise<Reply> {
   }
 }
 
-async function perform(driver: EngineDriver, request: Request): Promise<Extract<Reply, { ok: true }>['rows']> {
+async function perform(
+  driver: EngineDriver,
+  request: Request,
+): Promise<Extract<Reply, { ok: true }>['rows']> {
   switch (request.op) {
     case 'open':
       await driver.open(request.session, request.options)
@@ -78,14 +81,26 @@ async function perform(driver: EngineDriver, request: Request): Promise<Extract<
 /** Without the excerpt of the statement that DuckDB adds, and without Emscripten's source. */
 function firstLines(message: string): string {
   const [head = ''] = message.split(/\n+LINE \d+:/)
-  return head.replaceAll(/\s*\n\s*/g, ' ').trim().slice(0, 600)
+  return head
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim()
+    .slice(0, 600)
 }
 
 function classify(message: string, error: unknown): FailureKind {
   if (error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')) return 'fatal'
-  if (/INTERNAL Error|FATAL Error|abort\(|Aborted|out of bounds|table index|null function|unreachable/i.test(message))
+  if (
+    /INTERNAL Error|FATAL Error|abort\(|Aborted|out of bounds|table index|null function|unreachable/i.test(
+      message,
+    )
+  )
     return 'fatal'
-  if (/checksum|corrupt|not a valid DuckDB|Serialization Error|deserializ|WAL playback|replaying WAL/i.test(message)) return 'corrupt'
+  if (
+    /checksum|corrupt|not a valid DuckDB|Serialization Error|deserializ|WAL playback|replaying WAL/i.test(
+      message,
+    )
+  )
+    return 'corrupt'
   return 'sql'
 }
 

@@ -15,15 +15,15 @@ const MOST_PATIENCE_MS = 12 * 3_600_000
 
 /** What an engine process takes besides the memory that its engine is allowed. */
 const PROCESS_OVERHEAD = 600e6
-/** Below this, a second source engine would leave too little for each. */
-const MEMORY_FOR_TWO_EXPORTERS = 1e9
+/** A 32-bit engine dies at 4 GB; what it allocates beside its buffers needs room too. */
+const MOST_WASM_MEMORY = 1.5e9
 const LEAST_ENGINE_MEMORY = 64e6
 
 /** The engines of one job, in processes of a slot. */
 export class JobEngines implements Engines {
-  private sessions = 0
   private rows = 0
-  private readonly held = new Map<EngineProcess, number>()
+  private readonly sessionsOf = new Map<EngineProcess, Set<number>>()
+  private readonly processes = new Map<InstalledEngine, Promise<EngineProcess>>()
   private readonly stopper = new AbortController()
   private readonly signal: AbortSignal
   private readonly detach: () => void
@@ -48,7 +48,13 @@ export class JobEngines implements Engines {
     }
   }
 
-  static async create(slot: EngineSlot, request: UpgradeRequest, reader: InstalledEngine, writer: InstalledEngine, signal: AbortSignal): Promise<JobEngines> {
+  static async create(
+    slot: EngineSlot,
+    request: UpgradeRequest,
+    reader: InstalledEngine,
+    writer: InstalledEngine,
+    signal: AbortSignal,
+  ): Promise<JobEngines> {
     const wal = await readWal(`${request.source}.wal`)
     const { size } = await stat(request.source)
     return new JobEngines(slot, request, reader, writer, size + (wal?.size ?? 0), wal, signal)
@@ -56,10 +62,6 @@ export class JobEngines implements Engines {
 
   get sourceConfined(): boolean {
     return this.reader.driver !== 'native'
-  }
-
-  get exporters(): number {
-    return this.reader.driver === 'wasm' && this.request.memory >= MEMORY_FOR_TWO_EXPORTERS ? Math.min(2, this.request.threads) : 1
   }
 
   get sourcePath(): string {
@@ -114,59 +116,70 @@ export class JobEngines implements Engines {
     return reference
   }
 
-  /** Closes what the job left open; a process that is still at work is ended. */
+  /** Closes what the job left open, and gives the processes back; one that is still at work is ended. */
   async close(): Promise<void> {
     this.detach()
-    const left = [...this.held]
-    this.held.clear()
-    await Promise.all(left.map(([process, session]) => this.retire(process, session)))
+    const started = await Promise.allSettled(this.processes.values())
+    this.processes.clear()
+    await Promise.all(
+      started.flatMap((start) => (start.status === 'fulfilled' ? [this.retire(start.value)] : [])),
+    )
   }
 
-  private async retire(process: EngineProcess, session: number): Promise<void> {
+  private async retire(process: EngineProcess): Promise<void> {
     try {
-      if (process.busy || !process.alive) return
-      await process.close(session, PATIENCE_MS, AbortSignal.timeout(PATIENCE_MS))
+      for (const session of this.sessionsOf.get(process) ?? [])
+        if (process.alive && !process.busy)
+          await process.close(session, PATIENCE_MS, AbortSignal.timeout(PATIENCE_MS))
     } catch {
-      // An engine that cannot close its file is of no more use, nor is its complaint: the job has failed by now.
+      // An engine that cannot close its file is of no more use; its complaint comes after the job has failed.
       await process.kill()
-    } finally {
-      if (process.busy) await this.slot.discard(process)
-      else await this.slot.release(process)
     }
+    if (process.busy) await this.slot.discard(process)
+    else await this.slot.release(process)
   }
 
   private async open(engine: InstalledEngine, path: string, mode: OpenMode): Promise<Database> {
-    const options = this.options(engine, path, mode)
-    const process = await this.slot.acquire(engine, options.memoryLimit + PROCESS_OVERHEAD, this.signal)
-    const id = ++this.sessions
-    this.held.set(process, id)
-    const printed = await process.open(id, options, this.patience(), this.signal)
+    const process = await this.processOf(engine)
+    const id = process.nextSession()
+    const sessions = this.sessionsOf.get(process) ?? new Set()
+    this.sessionsOf.set(process, sessions.add(id))
+    const printed = await process.open(id, this.options(engine, path, mode), this.patience(), this.signal)
     return {
       release: engine.release,
       printed,
       query: (sql) => process.query(id, sql, this.patience(), this.signal),
       lock: () => process.lock(id, this.patience(), this.signal),
       close: async () => {
-        if (!this.held.delete(process)) return
-        try {
-          if (process.alive) await process.close(id, this.patience(), this.signal)
-        } finally {
-          await this.slot.release(process)
-        }
+        if (sessions.delete(id) && process.alive) await process.close(id, this.patience(), this.signal)
       },
     }
   }
 
+  /** The job's process of an engine; it is started when it is first needed. */
+  private processOf(engine: InstalledEngine): Promise<EngineProcess> {
+    const started = this.processes.get(engine)
+    if (started) return started
+    const starting = this.slot.acquire(engine, this.memoryOf(engine) + PROCESS_OVERHEAD, this.signal)
+    this.processes.set(engine, starting)
+    return starting
+  }
+
+  private memoryOf(engine: InstalledEngine): number {
+    const { memory } = this.request
+    // One engine for both files, or half for each.
+    const share = this.reader === this.writer ? memory : memory / 2
+    return Math.max(LEAST_ENGINE_MEMORY, engine.driver === 'wasm' ? Math.min(share, MOST_WASM_MEMORY) : share)
+  }
+
   private options(engine: InstalledEngine, path: string, mode: OpenMode): OpenOptions {
-    const { memory, threads, folder, target } = this.request
-    const half = memory / 2
-    const share = engine === this.writer ? half : half / this.exporters
+    const { threads, folder, target } = this.request
     return {
       path,
       mode,
       folder,
       threads,
-      memoryLimit: Math.max(LEAST_ENGINE_MEMORY, mode === 'memory' ? memory / 8 : share),
+      memoryLimit: this.memoryOf(engine),
       storageVersion: target.storageVersion,
     }
   }

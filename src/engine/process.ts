@@ -28,6 +28,12 @@ const START_TIMEOUT_MS = 30_000
 const WATCH_INTERVAL_MS = 250
 const STDERR_KEPT = 2_000
 
+/** Groups to end when this process ends in a hurry: an engine that computes would not notice for a while. */
+const living = new Set<number>()
+process.once('exit', () => {
+  for (const pid of living) killGroup(pid)
+})
+
 /**
  * One engine in a process of its own, in its own process group, with an empty environment. It is killed, with its
  * group, when a request outlives its deadline, when its memory grows beyond the limit, and on `kill`.
@@ -37,6 +43,7 @@ export class EngineProcess {
   private readonly pending = new Map<number, Pending>()
   private readonly exited: Promise<void>
   private lastId = 0
+  private lastSession = 0
   private stderr = ''
   private death: DuckfleetError | undefined
   private watch: NodeJS.Timeout | undefined
@@ -51,16 +58,20 @@ export class EngineProcess {
       cwd: limits.folder,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
+    if (this.child.pid !== undefined) living.add(this.child.pid)
     this.child.stderr?.on('data', (chunk: Buffer) => {
       if (this.stderr.length < STDERR_KEPT) this.stderr += chunk.toString('utf8', 0, STDERR_KEPT)
     })
     this.exited = new Promise((resolve) => {
       this.child.once('exit', (code, signal) => {
+        if (this.child.pid !== undefined) living.delete(this.child.pid)
         this.fail(this.death ?? this.crashed(code, signal))
         resolve()
       })
       this.child.once('error', (error) => {
-        this.fail(new DuckfleetError('engine', `the ${describe(engine)} engine did not start: ${error.message}`))
+        this.fail(
+          new DuckfleetError('engine', `the ${describe(engine)} engine did not start: ${error.message}`),
+        )
         resolve()
       })
     })
@@ -74,7 +85,11 @@ export class EngineProcess {
   }
 
   /** Starts a process and waits until its engine is loaded. */
-  static async start(engine: InstalledEngine, limits: ProcessLimits, signal: AbortSignal): Promise<EngineProcess> {
+  static async start(
+    engine: InstalledEngine,
+    limits: ProcessLimits,
+    signal: AbortSignal,
+  ): Promise<EngineProcess> {
     const host = new EngineProcess(engine, limits)
     try {
       await host.until(host.ready(), START_TIMEOUT_MS, 'load', signal)
@@ -87,6 +102,11 @@ export class EngineProcess {
 
   get alive(): boolean {
     return this.death === undefined
+  }
+
+  /** A number that no session of this process has had. */
+  nextSession(): number {
+    return ++this.lastSession
   }
 
   /** Is a request under way? */
@@ -104,7 +124,12 @@ export class EngineProcess {
     return this.child.pid === undefined ? undefined : readVitals(this.child.pid)
   }
 
-  async open(session: number, options: OpenOptions, timeoutMs: number, signal: AbortSignal): Promise<readonly string[]> {
+  async open(
+    session: number,
+    options: OpenOptions,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     return (await this.call({ op: 'open', session, options }, timeoutMs, signal)).output
   }
 
@@ -145,7 +170,12 @@ export class EngineProcess {
   }
 
   /** The promise, or the death of the process when the deadline passes or the job is aborted. */
-  private async until<T>(promise: Promise<T>, timeoutMs: number, what: string, signal: AbortSignal): Promise<T> {
+  private async until<T>(
+    promise: Promise<T>,
+    timeoutMs: number,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<T> {
     const stop = (reason: DuckfleetError): void => {
       void this.kill(reason)
     }
@@ -205,8 +235,14 @@ export class EngineProcess {
     const how = signal ? `was ended by ${signal}` : `ended with code ${code ?? 'unknown'}`
     const said = this.stderr.split('\n', 1)[0]?.trim().slice(0, 300) ?? ''
     if (/ENOSPC|no space left/i.test(this.stderr))
-      return new DuckfleetError('transient', `no space left in ${this.limits.folder}: free some, or set WORK_DIR to a larger disk`)
-    return new DuckfleetError('engine', `the ${describe(this.engine)} engine process ${how}${said ? `: ${said}` : ''}`)
+      return new DuckfleetError(
+        'transient',
+        `no space left in ${this.limits.folder}: free some, or set WORK_DIR to a larger disk`,
+      )
+    return new DuckfleetError(
+      'engine',
+      `the ${describe(this.engine)} engine process ${how}${said ? `: ${said}` : ''}`,
+    )
   }
 
   private fail(error: DuckfleetError): void {
@@ -221,7 +257,10 @@ export class EngineProcess {
     if (resident <= this.limits.maxResident) return
     const [used, limit] = [resident, this.limits.maxResident].map((bytes) => Math.round(bytes / 1e6))
     void this.kill(
-      new DuckfleetError('engine', `the ${describe(this.engine)} engine grew to ${used ?? 0} MB, over its ${limit ?? 0} MB: give it more with --memory`),
+      new DuckfleetError(
+        'engine',
+        `the ${describe(this.engine)} engine grew to ${used ?? 0} MB, over its ${limit ?? 0} MB: give it more with --memory`,
+      ),
     )
   }
 }
@@ -241,7 +280,12 @@ function killGroup(pid: number): void {
 /** Command line of an engine process. WASM reaches files only through Node, so Node's permissions confine it. */
 function hostCommand(engine: InstalledEngine, folder: string): string[] {
   const host = hostPath()
-  const args: HostArguments = { driver: engine.driver, modulePath: engine.modulePath, parent: process.pid }
+  const args: HostArguments = {
+    driver: engine.driver,
+    modulePath: engine.modulePath,
+    root: folder,
+    parent: process.pid,
+  }
   const permissions = engine.driver === 'wasm' ? permissionFlags(host, engine.modulePath, folder) : []
   return ['--no-warnings', ...permissions, host, JSON.stringify(args)]
 }
@@ -255,7 +299,9 @@ function hostPath(): string {
 }
 
 function permissionFlags(host: string, modulePath: string, folder: string): string[] {
-  const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+  const flag = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission'
   // The code of this project and of the engine, and the folder of the job: nothing else can be read.
   const code = [packageRoot(host), outermostModules(modulePath)]
   return [

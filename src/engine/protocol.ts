@@ -22,7 +22,7 @@ export interface OpenOptions {
   /** Bytes that the engine may use for its own buffers; its process needs some more. */
   readonly memoryLimit: number
   readonly threads: number
-  /** Where the engine may spill to, and the only folder that it may read and write. */
+  /** The job's folder, for what the engine spills. */
   readonly folder: string
   readonly storageVersion: string | undefined
 }
@@ -41,7 +41,12 @@ export type Request =
 export type FailureKind = 'sql' | 'corrupt' | 'fatal'
 
 export type Reply =
-  | { readonly id: number; readonly ok: true; readonly rows: readonly Row[]; readonly output: readonly string[] }
+  | {
+      readonly id: number
+      readonly ok: true
+      readonly rows: readonly Row[]
+      readonly output: readonly string[]
+    }
   | { readonly id: number; readonly ok: false; readonly kind: FailureKind; readonly message: string }
 
 /** The first message of an engine process, once its engine is loaded. */
@@ -54,6 +59,8 @@ export interface HostArguments {
   readonly driver: Driver
   /** Absolute path of the npm package's folder. */
   readonly modulePath: string
+  /** The only folder that the engine may read and write. */
+  readonly root: string
   /** Process of the worker; when it is gone the engine process ends itself. */
   readonly parent: number
 }

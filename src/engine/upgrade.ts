@@ -42,7 +42,8 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
           ? moved(transfer(engines, request.verify, watch, options.hooks))
           : clone(engines, request.verify, watch, options.hooks),
       ),
-    check: (request, signal) => run(slot, options, request, signal, (engines) => readThrough(engines, request.verify)),
+    check: (request, signal) =>
+      run(slot, options, request, signal, (engines) => readThrough(engines, request.verify)),
     compare: (request, signal) =>
       run(slot, options, request, signal, (engines) =>
         request.header.storageVersion < FIRST_STABLE
@@ -80,7 +81,11 @@ async function run(
   try {
     const counts = await work(engines, watch)
     const total = Math.round(performance.now() - start)
-    return { ...counts, reader: reader.release, ms: { export: watch.ms('export'), import: watch.ms('import'), verify: watch.ms('verify'), total } }
+    return {
+      ...counts,
+      reader: reader.release,
+      ms: { export: watch.ms('export'), import: watch.ms('import'), verify: watch.ms('verify'), total },
+    }
   } catch (error) {
     if (signal.aborted) throw new DuckfleetError('aborted', 'stopped on request', { cause: error })
     throw error
@@ -89,10 +94,16 @@ async function run(
   }
 }
 
-function chooseEngines(options: UpgraderOptions, request: UpgradeRequest): { reader: InstalledEngine; writer: InstalledEngine } {
+function chooseEngines(
+  options: UpgraderOptions,
+  request: UpgradeRequest,
+): { reader: InstalledEngine; writer: InstalledEngine } {
   const writer = chooseTarget(request.target.release, options.engines)
   if (request.header.storageVersion < FIRST_STABLE)
-    return { reader: chooseReader(request.header, options.engines, options.prefer ? { prefer: options.prefer } : {}), writer }
+    return {
+      reader: chooseReader(request.header, options.engines, options.prefer ? { prefer: options.prefer } : {}),
+      writer,
+    }
   if (!canOpen(writer, request.header))
     throw new DuckfleetError(
       'unreadable',

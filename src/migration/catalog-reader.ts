@@ -7,18 +7,25 @@ import { generatedExpressions, type KeyedTable, readConstraints } from './table-
 import { readUserTypes, TypeReader } from './type-reader.js'
 
 /** A catalog whose views have not been tried yet: trying one may run what a stranger wrote. */
-export type TableCatalog = Omit<Catalog, 'views' | 'macros'>
+export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
+  /** Columns that are recorded in the file, of tables and views, by schema and name. */
+  readonly recorded: ReadonlyMap<string, readonly Row[]>
+}
 
 /** Reads the catalog of a file of 0.4 – 0.8, without macros. `folder`: where a small Parquet file may be written. */
 export async function readCatalog(session: Session, folder: string): Promise<TableCatalog> {
   const where = inThisDatabase(session.release)
   const types = await readUserTypes(session, where, folder)
-  const schemas = await session.query(`SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ${where} ORDER BY oid`)
+  const schemas = await session.query(
+    `SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ${where} ORDER BY oid`,
+  )
+  const recorded = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
   return {
     schemas: schemas.map((row) => text(row, 'schema_name')),
     types,
+    recorded,
     sequences: await readSequences(session, where),
-    tables: await readTables(session, where, new TypeReader(session, types)),
+    tables: await readTables(session, where, new TypeReader(session, types), recorded),
     indexes: await readIndexes(session, where),
   }
 }
@@ -36,16 +43,24 @@ async function readSequences(session: Session, where: string): Promise<Sequence[
   )
   return rows.map((row) => {
     const name = { schema: text(row, 'schema_name'), name: text(row, 'sequence_name') }
-    const limits = { increment: text(row, 'by'), min: text(row, 'min'), max: text(row, 'max'), cycle: flag(row, 'cycle') }
+    const limits = {
+      increment: text(row, 'by'),
+      min: text(row, 'min'),
+      max: text(row, 'max'),
+      cycle: flag(row, 'cycle'),
+    }
     // The statement that the engine prints starts where the sequence goes on; `start_value` ignores the WAL.
     const start = /\bSTART (-?\d+)/.exec(text(row, 'sql').slice(name.name.length))?.[1] ?? text(row, 'min')
     return { ...name, ...limits, next: nextValue(start, limits) }
   })
 }
 
-function nextValue(start: string, { min, max, cycle, increment }: Omit<Sequence, 'next' | 'schema' | 'name'>): Sequence['next'] {
+function nextValue(
+  start: string,
+  { min, max, cycle, increment }: Omit<Sequence, 'next' | 'schema' | 'name'>,
+): Sequence['next'] {
   if (BigInt(start) >= BigInt(min) && BigInt(start) <= BigInt(max)) return start
-  if (!cycle) return 'exhausted'
+  if (!cycle) return undefined
   return BigInt(increment) > 0n ? min : max
 }
 
@@ -62,11 +77,15 @@ async function readIndexes(session: Session, where: string): Promise<Index[]> {
   }))
 }
 
-async function readTables(session: Session, where: string, types: TypeReader): Promise<Table[]> {
+async function readTables(
+  session: Session,
+  where: string,
+  types: TypeReader,
+  columns: TableCatalog['recorded'],
+): Promise<Table[]> {
   const tables = await session.query(
     `SELECT schema_name, table_name, sql FROM duckdb_tables() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY table_oid`,
   )
-  const columns = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
   const constraints = groupBy(
     await session.query(
       `SELECT schema_name, table_name, constraint_type AS "type", constraint_text AS definition, expression,
@@ -78,7 +97,9 @@ async function readTables(session: Session, where: string, types: TypeReader): P
   const keyed: KeyedTable[] = []
   for (const row of tables) {
     const name = key(row, 'table_name')
-    const keys = (constraints.get(name) ?? []).filter((c) => ['PRIMARY KEY', 'UNIQUE'].includes(text(c, 'type')))
+    const keys = (constraints.get(name) ?? []).filter((c) =>
+      ['PRIMARY KEY', 'UNIQUE'].includes(text(c, 'type')),
+    )
     keyed.push({
       schema: text(row, 'schema_name'),
       name: text(row, 'table_name'),
@@ -88,7 +109,11 @@ async function readTables(session: Session, where: string, types: TypeReader): P
   }
   return keyed.map(({ keys, ...table }) => ({
     ...table,
-    constraints: readConstraints(constraints.get(`${table.schema}\0${table.name}`) ?? [], { ...table, keys }, keyed),
+    constraints: readConstraints(
+      constraints.get(`${table.schema}\0${table.name}`) ?? [],
+      { ...table, keys },
+      keyed,
+    ),
   }))
 }
 
@@ -104,7 +129,12 @@ async function readColumnRows(session: Session, where: string): Promise<readonly
   )
 }
 
-async function readColumns(session: Session, table: Row, rows: readonly Row[], types: TypeReader): Promise<Column[]> {
+async function readColumns(
+  session: Session,
+  table: Row,
+  rows: readonly Row[],
+  types: TypeReader,
+): Promise<Column[]> {
   const relation = qualified(text(table, 'schema_name'), text(table, 'table_name'))
   const generated = generatedExpressions(optionalText(table, 'sql') ?? '', rows.length)
   const collations = await readCollations(session, relation, rows)
@@ -127,18 +157,30 @@ async function readColumns(session: Session, table: Row, rows: readonly Row[], t
  * Collations of text columns. No catalog of these releases shows them, so the columns are asked: a nocase column
  * says that 'A' = 'a'. A collation of an extension that is not loaded is named by the error.
  */
-async function readCollations(session: Session, relation: string, rows: readonly Row[]): Promise<Map<string, string>> {
-  const names = rows.filter((row) => text(row, 'data_type') === 'VARCHAR').map((row) => text(row, 'column_name'))
+async function readCollations(
+  session: Session,
+  relation: string,
+  rows: readonly Row[],
+): Promise<Map<string, string>> {
+  const names = rows
+    .filter((row) => text(row, 'data_type') === 'VARCHAR')
+    .map((row) => text(row, 'column_name'))
   const found = new Map<string, string>()
   if (names.length === 0) return found
   for (const [name, collation] of await probeCollations(session, relation, names)) found.set(name, collation)
   return found
 }
 
-async function probeCollations(session: Session, relation: string, names: readonly string[]): Promise<[string, string][]> {
+async function probeCollations(
+  session: Session,
+  relation: string,
+  names: readonly string[],
+): Promise<[string, string][]> {
   const columns = names.map((name, i) => `${ident(name)} AS c${i}`).join(', ')
   const letters = names.map(() => `'A'`).join(', ')
-  const tests = names.map((_, i) => `(c${i} = 'a') AS nocase${i}, (c${i} = 'Á') AS noaccent${i}, (c${i} = 'á') AS both${i}`)
+  const tests = names.map(
+    (_, i) => `(c${i} = 'a') AS nocase${i}, (c${i} = 'Á') AS noaccent${i}, (c${i} = 'á') AS both${i}`,
+  )
   try {
     const [row] = await session.query(
       `SELECT ${tests.join(', ')} FROM (SELECT ${columns} FROM ${relation} WHERE false UNION ALL SELECT ${letters}) q`,
@@ -165,13 +207,14 @@ async function probeCollations(session: Session, relation: string, names: readon
 }
 
 /** Reads the views, and tries each of them. */
-export async function readViews(session: Session): Promise<View[]> {
+export async function readViews(
+  session: Session,
+  { recorded }: Pick<TableCatalog, 'recorded'>,
+): Promise<View[]> {
   const where = inThisDatabase(session.release)
   const rows = await session.query(
     `SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY view_oid`,
   )
-  if (rows.length === 0) return []
-  const recorded = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
   const views: View[] = []
   for (const row of rows) {
     const name = { schema: text(row, 'schema_name'), name: text(row, 'view_name') }
@@ -189,7 +232,10 @@ export async function readViews(session: Session): Promise<View[]> {
 }
 
 /** The columns that an engine gives for a view, or why it cannot use it. Reads no row. */
-export async function describeView(session: Session, view: string): Promise<readonly ViewColumn[] | { readonly broken: string }> {
+export async function describeView(
+  session: Session,
+  view: string,
+): Promise<readonly ViewColumn[] | { readonly broken: string }> {
   try {
     const rows = await session.query(`DESCRIBE SELECT * FROM ${view}`)
     return rows.map((row) => ({ name: text(row, 'column_name'), type: text(row, 'column_type') }))

@@ -2,7 +2,17 @@ import { difference } from './compare.js'
 import type { Row, Session } from './session.js'
 
 /** Catalog functions that are compared, in the order in which a difference is most telling. */
-const KINDS = ['schemas', 'types', 'sequences', 'functions', 'tables', 'columns', 'constraints', 'indexes', 'views'] as const
+const KINDS = [
+  'schemas',
+  'types',
+  'sequences',
+  'functions',
+  'tables',
+  'columns',
+  'constraints',
+  'indexes',
+  'views',
+] as const
 export type CatalogKind = (typeof KINDS)[number]
 
 /** The whole catalog of a database as the engine itself lists it: rows of `duckdb_tables()` and so on. */
@@ -25,13 +35,21 @@ const ORDER: Partial<Record<CatalogKind, string>> = { columns: ' ORDER BY table_
  * Reads a catalog of 0.7 or later. Listing functions takes longer than everything else together, so it is left out
  * where no macro is expected (`macros`).
  */
-export async function readCatalogRows(session: Session, options: { database?: string; macros: boolean }): Promise<CatalogRows> {
+export async function readCatalogRows(
+  session: Session,
+  options: { database?: string; macros: boolean },
+): Promise<CatalogRows> {
   const name = options.database === undefined ? 'current_database()' : `'${options.database}'`
   const catalog = new Map<CatalogKind, readonly Row[]>()
   for (const kind of KINDS) {
-    const filter = [`database_name = ${name}`, ...(FILTERS[kind] === undefined ? [] : [FILTERS[kind]])].join(' AND ')
+    const filter = [`database_name = ${name}`, ...(FILTERS[kind] === undefined ? [] : [FILTERS[kind]])].join(
+      ' AND ',
+    )
     const skip = kind === 'functions' && !options.macros
-    catalog.set(kind, skip ? [] : await session.query(`SELECT * FROM duckdb_${kind}() WHERE ${filter}${ORDER[kind] ?? ''}`))
+    catalog.set(
+      kind,
+      skip ? [] : await session.query(`SELECT * FROM duckdb_${kind}() WHERE ${filter}${ORDER[kind] ?? ''}`),
+    )
   }
   return catalog
 }
@@ -55,12 +73,15 @@ export function compareCatalogRows(wanted: CatalogRows, found: CatalogRows): voi
     const have = stable(found.get(kind))
     const missing = subtract(want, have)[0]
     const extra = subtract(have, want)[0]
-    if (missing !== undefined || extra !== undefined) throw difference(explain(singular(kind), missing, extra))
+    if (missing !== undefined || extra !== undefined)
+      throw difference(explain(singular(kind), missing, extra))
   }
 }
 
 function stable(rows: readonly Row[] | undefined): string[] {
-  return (rows ?? []).map((row) => JSON.stringify(Object.fromEntries(Object.entries(row).filter(([column]) => !VOLATILE.test(column)))))
+  return (rows ?? []).map((row) =>
+    JSON.stringify(Object.fromEntries(Object.entries(row).filter(([column]) => !VOLATILE.test(column)))),
+  )
 }
 
 /** Multiset difference. */
@@ -83,7 +104,8 @@ function explain(kind: string, missing: string | undefined, extra: string | unde
 function shorten(line: string | undefined): string {
   const row: unknown = JSON.parse(line ?? '{}')
   const entries = Object.entries(row as Record<string, unknown>).filter(
-    ([column, value]) => value !== null && value !== '' && /name|sql|definition|text|type|value|default|comment/.test(column),
+    ([column, value]) =>
+      value !== null && value !== '' && /name|sql|definition|text|type|value|default|comment/.test(column),
   )
   return entries
     .map(([column, value]) => `${column}=${JSON.stringify(value)}`)

@@ -21,8 +21,8 @@ export interface UserType extends ObjectName {
 
 /** All numbers are decimal text: they are 64-bit. */
 export interface Sequence extends ObjectName {
-  /** What the next `nextval` gives, or `exhausted`. */
-  readonly next: string | 'exhausted'
+  /** What the next `nextval` gives; undefined when it is exhausted. */
+  readonly next: string | undefined
   readonly increment: string
   readonly min: string
   readonly max: string

@@ -34,35 +34,58 @@ async function compareRelation(target: Session, relation: Relation, level: Verif
     toDigest((await target.query(relationDigest(of, relation, full)))[0], full ? relation.columns.length : 0)
   const columns = relation.columns.map(({ name }) => name)
   const sides = { table: display(relation), columns, left: 'source', right: 'new file' }
-  compareDigests(await digest(inSource(relation)), await digest(qualified(relation.schema, relation.name)), sides, true)
+  compareDigests(
+    await digest(inSource(relation)),
+    await digest(qualified(relation.schema, relation.name)),
+    sides,
+    true,
+  )
 }
 
 async function lookups(target: Session, relations: readonly Relation[]): Promise<Lookup[]> {
   const keys = relations.flatMap((table) =>
     table.constraints.flatMap((c): Lookup[] => {
       if (c.kind !== 'primary-key' && c.kind !== 'unique') return []
-      return [{ what: `a key of table ${display(table)}`, table, columns: table.columns.filter(({ name }) => c.columns.includes(name)) }]
+      return [
+        {
+          what: `a key of table ${display(table)}`,
+          table,
+          columns: table.columns.filter(({ name }) => c.columns.includes(name)),
+        },
+      ]
     }),
   )
-  const rows = await target.query(`SELECT schema_name, table_name, index_name, sql FROM duckdb_indexes() WHERE database_name = current_database()`)
+  const rows = await target.query(
+    `SELECT schema_name, table_name, index_name, sql FROM duckdb_indexes() WHERE database_name = current_database()`,
+  )
   const indexes = rows.flatMap((row): Lookup[] => {
-    const table = relations.find((r) => r.schema === text(row, 'schema_name') && r.name === text(row, 'table_name'))
+    const table = relations.find(
+      (r) => r.schema === text(row, 'schema_name') && r.name === text(row, 'table_name'),
+    )
     const columns = table && plainColumns(splitIndex(text(row, 'sql')).definition, table.columns)
-    return table && columns ? [{ what: `index ${text(row, 'schema_name')}.${text(row, 'index_name')}`, table, columns }] : []
+    return table && columns
+      ? [{ what: `index ${text(row, 'schema_name')}.${text(row, 'index_name')}`, table, columns }]
+      : []
   })
   return [...keys, ...indexes]
 }
 
 /** Proves that a file is a sound database of a release that this engine reads: every value of it is read. */
-export async function readThrough(engines: Engines, level: VerifyLevel): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
+export async function readThrough(
+  engines: Engines,
+  level: VerifyLevel,
+): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
   const target = await engines.openReference()
   try {
     await attachSource(target, engines)
     const relations = await readRelations(target)
     const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
     engines.expectRows(rows)
-    for (const relation of level === 'full' ? relations : []) await target.query(relationDigest(inSource(relation), relation, true))
-    const indexes = await target.query(`SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`)
+    for (const relation of level === 'full' ? relations : [])
+      await target.query(relationDigest(inSource(relation), relation, true))
+    const indexes = await target.query(
+      `SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`,
+    )
     return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings: [] }
   } catch (error) {
     throw sourceError(error, 'the file')

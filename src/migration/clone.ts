@@ -48,7 +48,8 @@ async function copyAll(target: Database, relations: readonly Relation[]): Promis
     const indexes = await target.query(
       `SELECT schema_name, index_name, sql FROM duckdb_indexes() WHERE database_name = current_database() ORDER BY index_oid`,
     )
-    for (const index of indexes) await target.query(`DROP INDEX ${qualified(text(index, 'schema_name'), text(index, 'index_name'))}`)
+    for (const index of indexes)
+      await target.query(`DROP INDEX ${qualified(text(index, 'schema_name'), text(index, 'index_name'))}`)
     await copyRows(target, relations)
     for (const index of indexes) await target.query(text(index, 'sql'))
     await target.query(`CHECKPOINT ${database}`)
@@ -68,12 +69,14 @@ async function copyRows(target: Database, relations: readonly Relation[]): Promi
       try {
         await loadTable(target, loadOf(relation))
       } catch (error) {
-        if (!(error instanceof SqlError) || !/foreign key/i.test(error.message)) throw targetError(error, `table ${display(relation)}`)
+        if (!(error instanceof SqlError) || !/foreign key/i.test(error.message))
+          throw targetError(error, `table ${display(relation)}`)
         refused.push(relation)
         complaint = error
       }
     }
-    if (refused.length === waiting.length) throw targetError(complaint, `table ${waiting.map(display).join(', ')}`)
+    if (refused.length === waiting.length)
+      throw targetError(complaint, `table ${waiting.map(display).join(', ')}`)
     waiting = refused
   }
 }
@@ -81,6 +84,11 @@ async function copyRows(target: Database, relations: readonly Relation[]): Promi
 function loadOf(relation: Relation): Load {
   const columns = relation.columns.filter(({ stored }) => stored).map(({ name }) => name)
   const rows = `SELECT ${names(columns)} FROM ${inSource(relation)}`
-  return { table: relation, into: qualified(relation.schema, relation.name), columns, rows, constraints: relation.constraints }
+  return {
+    table: relation,
+    into: qualified(relation.schema, relation.name),
+    columns,
+    rows,
+    constraints: relation.constraints,
+  }
 }
-

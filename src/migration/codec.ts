@@ -156,7 +156,10 @@ export function carrierOf(codec: Codec): DuckType {
     case 'list':
       return { kind: 'list', item: carrierOf(codec.item) }
     case 'struct':
-      return { kind: 'struct', fields: codec.fields.map(({ name, codec: part }) => ({ name, type: carrierOf(part) })) }
+      return {
+        kind: 'struct',
+        fields: codec.fields.map(({ name, codec: part }) => ({ name, type: carrierOf(part) })),
+      }
     case 'map': {
       const keys: DuckType = { kind: 'list', item: carrierOf(codec.key) }
       const values: DuckType = { kind: 'list', item: carrierOf(codec.value) }
@@ -200,9 +203,13 @@ export function encode(codec: Codec, value: string, depth = 0): string {
     }
     case 'union': {
       const members = codec.members.map(
-        ({ name, codec: part }, i) => `m${i} := ${encode(part, `union_extract(${value}, ${literal(name)})`, depth)}`,
+        ({ name, codec: part }, i) =>
+          `m${i} := ${encode(part, `union_extract(${value}, ${literal(name)})`, depth)}`,
       )
-      return unlessNull(value, `struct_pack(tag := CAST(union_tag(${value}) AS VARCHAR), ${members.join(', ')})`)
+      return unlessNull(
+        value,
+        `struct_pack(tag := CAST(union_tag(${value}) AS VARCHAR), ${members.join(', ')})`,
+      )
     }
     default:
       return codec satisfies never
@@ -238,7 +245,9 @@ export function decode(codec: Codec, carrier: string, depth = 0): string {
     }
     case 'map': {
       const keys = transform(field(carrier, 'keys'), depth, (item) => decode(codec.key, item, depth + 1))
-      const values = transform(field(carrier, 'values'), depth, (item) => decode(codec.value, item, depth + 1))
+      const values = transform(field(carrier, 'values'), depth, (item) =>
+        decode(codec.value, item, depth + 1),
+      )
       return unlessNull(carrier, `map(${keys}, ${values})`)
     }
     case 'union':

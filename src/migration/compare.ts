@@ -31,10 +31,14 @@ export interface Sides {
 export function compareDigests(left: Digest, right: Digest, sides: Sides, sameEngine: boolean): void {
   const { table, columns } = sides
   if (left.rows !== right.rows)
-    throw difference(`table ${table} has ${left.rows} rows in the ${sides.left} and ${right.rows} in the ${sides.right}`)
+    throw difference(
+      `table ${table} has ${left.rows} rows in the ${sides.left} and ${right.rows} in the ${sides.right}`,
+    )
   const at = left.fingerprints.findIndex((fingerprint, i) => fingerprint !== right.fingerprints[i])
   if (at >= 0)
-    throw difference(`column ${table}.${columns[at] ?? at} has other values in the ${sides.right} than in the ${sides.left}`)
+    throw difference(
+      `column ${table}.${columns[at] ?? at} has other values in the ${sides.right} than in the ${sides.left}`,
+    )
   if (sameEngine && left.content !== right.content)
     throw difference(`table ${table} has other values in the ${sides.right} than in the ${sides.left}`)
 }

@@ -22,10 +22,10 @@ export function createSequence(sequence: Sequence): string[] {
   const last = BigInt(increment) > 0n ? max : min
   const create =
     `CREATE SEQUENCE ${qualified(schema, name)} INCREMENT BY ${increment} MINVALUE ${min} MAXVALUE ${max} ` +
-    `START ${next === 'exhausted' ? last : next} ${cycle ? 'CYCLE' : 'NO CYCLE'}`
+    `START ${next ?? last} ${cycle ? 'CYCLE' : 'NO CYCLE'}`
   // No START gives an exhausted sequence: its last value is taken instead.
   const advance = `SELECT nextval(${literal(qualified(schema, name))})`
-  return next === 'exhausted' ? [create, advance] : [create]
+  return next === undefined ? [create, advance] : [create]
 }
 
 export function createMacro({ schema, name, definition }: Macro): string {

@@ -56,7 +56,8 @@ function hashable(value: string, type: DigestTerm['type']): string[] {
 function fingerprint(value: string, type: DigestTerm['type']): string {
   const count = `CAST(count(${value}) AS VARCHAR)`
   if (type === 'opaque') return count
-  const sum = (of: string): string => `${count} || ':' || coalesce(CAST(sum(CAST(${of} AS HUGEINT)) AS VARCHAR), '')`
+  const sum = (of: string): string =>
+    `${count} || ':' || coalesce(CAST(sum(CAST(${of} AS HUGEINT)) AS VARCHAR), '')`
   if (type.kind === 'scalar' && type.name === 'BLOB') return sum(`octet_length(${value})`)
   if (type.kind === 'scalar' && type.name === 'VARCHAR') return sum(`strlen(${value})`)
   // NaN has many bit patterns and floats print differently; within a list only the count is compared across engines.
@@ -70,7 +71,10 @@ function canonical(value: string, type: DuckType, depth = 0): string {
     case 'list': {
       const item = `digest${depth}`
       const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, depth + 1)})`
-      return whenNull(value, `'[' || coalesce(list_aggr(${items}, 'string_agg', ','), '') || ']' || CAST(len(${value}) AS VARCHAR)`)
+      return whenNull(
+        value,
+        `'[' || coalesce(list_aggr(${items}, 'string_agg', ','), '') || ']' || CAST(len(${value}) AS VARCHAR)`,
+      )
     }
     case 'struct': {
       const fields = type.fields.map((field) =>

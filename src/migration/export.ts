@@ -1,96 +1,92 @@
 import { display } from './catalog.js'
 import { compareDigests, type Digest, toDigest } from './compare.js'
 import { digestQuery } from './digest.js'
-import { digestedColumns, exportSql, parquet, parquetTerms, relation, type RowRange, type TablePlan, tableTerms, type TransferPlan } from './plan.js'
+import {
+  digestedColumns,
+  exportSql,
+  parquet,
+  parquetTerms,
+  relation,
+  type RowRange,
+  type TablePlan,
+  tableTerms,
+  type TransferPlan,
+} from './plan.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import { text } from './rows.js'
 import { sourceError } from './transfer-errors.js'
 import type { ExportedTable } from './verify-target.js'
 
-/** Rows from which on several engines export one table. */
-const SPLIT_ROWS = 500_000n
+/** Rows that one Parquet file holds at least, and how many files a table gets at most: the loader waits for the first. */
+const CHUNK_ROWS = 500_000n
+const MOST_CHUNKS = 4n
 
 export interface TableExport {
   readonly plan: TablePlan
-  /** Parquet files in row order; none for an empty table. */
-  readonly files: readonly string[]
+  /** Parquet files in row order, each settled as soon as it is whole; none for an empty table. */
+  readonly files: readonly Promise<string>[]
 }
 
 export interface Exports {
-  /** One a table, in the order of the plan: settled as soon as its files are whole. */
-  readonly tables: readonly Promise<TableExport>[]
-  /** When all are. */
+  /** In the order of the plan. */
+  readonly tables: readonly TableExport[]
+  /** When all files are whole. */
   readonly written: Promise<void>
   /** When the source engine has read all of them again and found what its tables hold. */
   readonly verified: Promise<ExportedTable[]>
 }
 
-/** Exports tables one after another; `full`: also compares them with their files. */
-export function exportTables(engines: Engines, source: Database, plan: TransferPlan, counts: readonly bigint[], full: boolean, hooks: Hooks): Exports {
-  const exporters = new Exporters(engines, source)
-  const tables: Promise<TableExport>[] = []
+/** Exports tables one after another, big ones in parts; `full`: also compares them with their files. */
+export function exportTables(
+  engines: Pick<Engines, 'path'>,
+  source: Database,
+  plan: TransferPlan,
+  counts: readonly bigint[],
+  full: boolean,
+  hooks: Hooks,
+): Exports {
   let last: Promise<unknown> = Promise.resolve()
-  for (const [i, table] of plan.entries()) {
-    const written = last.then(() => exportTable(exporters, table, i, counts[i] ?? 0n, hooks))
-    tables.push(written)
-    last = written
-  }
-  const written = last.then(() => undefined)
-  const verified = written.then(async () => {
-    try {
-      const results: ExportedTable[] = []
-      for (const [i, table] of tables.entries()) results.push(await verifyExport(exporters, await table, counts[i] ?? 0n, full))
-      return results
-    } finally {
-      await exporters.close()
-    }
+  const tables = plan.map((table, number): TableExport => {
+    const count = counts[number] ?? 0n
+    const parts = count === 0n ? 0 : chunks(table, count)
+    const splitting = last.then(() => splitRows(source, table, parts))
+    const files = Array.from({ length: parts }, (_, part) => {
+      const file = engines.path(`table-${number}-${part}.parquet`)
+      const written = Promise.all([splitting, last]).then(([ranges]) =>
+        exportPart(source, table, file, ranges[part], hooks),
+      )
+      last = written
+      return written
+    })
+    return { plan: table, files }
   })
+  const written = last.then(() => undefined)
+  const verified = written.then(() => verifyAll(source, tables, counts, full))
   // Every promise is awaited by its user; until then a failure must not count as unhandled.
-  for (const promise of [...tables, written, verified]) promise.catch(() => undefined)
+  for (const promise of [...tables.flatMap(({ files }) => files), written, verified])
+    promise.catch(() => undefined)
   return { tables, written, verified }
 }
 
-/** The source engine, and more processes of it that start when a table is worth it. */
-class Exporters {
-  private readonly more: Database[] = []
-
-  constructor(
-    private readonly engines: Engines,
-    readonly first: Database,
-  ) {}
-
-  async all(): Promise<readonly Database[]> {
-    while (this.more.length + 1 < this.engines.exporters) this.more.push(await this.engines.openSource())
-    return [this.first, ...this.more]
-  }
-
-  /** The last one that is open: with two of them, not the first. */
-  get other(): Database {
-    return this.more.at(-1) ?? this.first
-  }
-
-  file(name: string): string {
-    return this.engines.path(name)
-  }
-
-  async close(): Promise<void> {
-    for (const database of this.more.splice(0)) await database.close()
-  }
+function chunks(plan: TablePlan, count: bigint): number {
+  // A column of that name hides the row id.
+  if (plan.table.columns.some((column) => column.name.toLowerCase() === 'rowid')) return 1
+  const wanted = count / CHUNK_ROWS
+  return Number(wanted < 1n ? 1n : wanted > MOST_CHUNKS ? MOST_CHUNKS : wanted)
 }
 
-async function exportTable(exporters: Exporters, plan: TablePlan, number: number, count: bigint, hooks: Hooks): Promise<TableExport> {
-  if (count === 0n) return { plan, files: [] }
+async function exportPart(
+  source: Database,
+  plan: TablePlan,
+  file: string,
+  range: RowRange | undefined,
+  hooks: Hooks,
+): Promise<string> {
   const name = display(plan.table)
   try {
-    const ownRowId = plan.table.columns.some((column) => column.name.toLowerCase() === 'rowid')
-    const databases = count >= SPLIT_ROWS && !ownRowId ? await exporters.all() : [exporters.first]
-    const ranges = await splitRows(exporters.first, plan, databases.length)
-    const files = ranges.map((_, part) => exporters.file(`table-${number}-${part}.parquet`))
-    await Promise.all(
-      ranges.map((range, part) => (databases[part] ?? exporters.first).query(exportSql(plan, files[part] ?? '', range))),
-    )
-    await hooks.exported?.(name, files)
-    return { plan, files }
+    await source.query(exportSql(plan, file, range ?? { from: undefined, to: undefined }))
+    await hooks.exported?.(name, [file])
+    return file
   } catch (error) {
     throw sourceError(error, `table ${name}`)
   }
@@ -107,20 +103,41 @@ async function splitRows(database: Database, plan: TablePlan, parts: number): Pr
   }))
 }
 
+async function verifyAll(
+  source: Database,
+  tables: readonly TableExport[],
+  counts: readonly bigint[],
+  full: boolean,
+): Promise<ExportedTable[]> {
+  const results: ExportedTable[] = []
+  for (const [i, { plan, files }] of tables.entries())
+    results.push(await verifyExport(source, plan, await Promise.all(files), counts[i] ?? 0n, full))
+  return results
+}
+
 /** Reads the table and its files in the engine that wrote them: what differs was lost on the way out. */
-async function verifyExport(exporters: Exporters, { plan, files }: TableExport, count: bigint, full: boolean): Promise<ExportedTable> {
+async function verifyExport(
+  source: Database,
+  plan: TablePlan,
+  files: readonly string[],
+  count: bigint,
+  full: boolean,
+): Promise<ExportedTable> {
   const exported = { plan, files, rows: String(count), digest: undefined }
   if (!full || files.length === 0) return exported
   const table = display(plan.table)
   try {
     const terms = tableTerms(plan)
-    const digest = async (database: Database, of: string, what: typeof terms): Promise<Digest> =>
-      toDigest((await database.query(digestQuery(of, what)))[0], terms.length)
-    const [own, written] = await Promise.all([
-      digest(exporters.first, relation(plan), terms),
-      digest(exporters.other, parquet(files), parquetTerms(plan, 'source')),
-    ])
-    compareDigests(own, written, { table, columns: digestedColumns(plan), left: 'source', right: 'exported data' }, true)
+    const digest = async (of: string, what: typeof terms): Promise<Digest> =>
+      toDigest((await source.query(digestQuery(of, what)))[0], terms.length)
+    const own = await digest(relation(plan), terms)
+    const written = await digest(parquet(files), parquetTerms(plan, 'source'))
+    compareDigests(
+      own,
+      written,
+      { table, columns: digestedColumns(plan), left: 'source', right: 'exported data' },
+      true,
+    )
     return { ...exported, digest: own }
   } catch (error) {
     throw sourceError(error, `table ${table}`)

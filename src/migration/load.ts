@@ -23,10 +23,7 @@ type ForeignKey = Extract<Constraint, { kind: 'foreign-key' }>
  * @throws DuckfleetError `unsupported` when rows refer to each other in a circle.
  */
 export async function loadTable(target: Session, load: Load): Promise<void> {
-  const own = load.constraints.filter(
-    (c): c is ForeignKey =>
-      c.kind === 'foreign-key' && c.references.schema === load.table.schema && c.references.name === load.table.name,
-  )
+  const own = ownForeignKeys({ ...load.table, constraints: load.constraints })
   try {
     await target.query(`INSERT INTO ${load.into} (${names(load.columns)}) ${load.rows}`)
   } catch (error) {
@@ -35,19 +32,36 @@ export async function loadTable(target: Session, load: Load): Promise<void> {
   }
 }
 
+type Constrained = ObjectName & { readonly constraints: readonly Constraint[] }
+
+export function refersToItself(table: Constrained): boolean {
+  return ownForeignKeys(table).length > 0
+}
+
+function ownForeignKeys({ schema, name, constraints }: Constrained): ForeignKey[] {
+  return constraints.filter(
+    (c): c is ForeignKey =>
+      c.kind === 'foreign-key' && c.references.schema === schema && c.references.name === name,
+  )
+}
+
 const WAITING = 'temp.main.duckfleet_waiting'
 const LEVEL = 'temp.main.duckfleet_level'
 const NUMBER = 'duckfleet_row'
 
 async function loadByLevel(target: Session, load: Load, keys: readonly ForeignKey[]): Promise<void> {
-  await target.query(`CREATE TEMP TABLE duckfleet_waiting AS SELECT *, row_number() OVER () AS ${NUMBER} FROM (${load.rows}) q`)
+  await target.query(
+    `CREATE TEMP TABLE duckfleet_waiting AS SELECT *, row_number() OVER () AS ${NUMBER} FROM (${load.rows}) q`,
+  )
   const ready = keys.map((key) => parentIsLoaded(key, load.into)).join(' AND ')
   for (;;) {
     await target.query(`CREATE TEMP TABLE duckfleet_level AS SELECT * FROM ${WAITING} w WHERE ${ready}`)
     const [row] = await target.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${LEVEL}`)
     const empty = !row || text(row, 'n') === '0'
     if (!empty) {
-      await target.query(`INSERT INTO ${load.into} (${names(load.columns)}) SELECT ${names(load.columns)} FROM ${LEVEL} ORDER BY ${NUMBER}`)
+      await target.query(
+        `INSERT INTO ${load.into} (${names(load.columns)}) SELECT ${names(load.columns)} FROM ${LEVEL} ORDER BY ${NUMBER}`,
+      )
       await target.query(`DELETE FROM ${WAITING} WHERE ${NUMBER} IN (SELECT ${NUMBER} FROM ${LEVEL})`)
     }
     await target.query(`DROP TABLE ${LEVEL}`)
@@ -56,7 +70,10 @@ async function loadByLevel(target: Session, load: Load, keys: readonly ForeignKe
   const [left] = await target.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${WAITING}`)
   await target.query(`DROP TABLE ${WAITING}`)
   if (left && text(left, 'n') !== '0')
-    throw new DuckfleetError('unsupported', `table ${display(load.table)}: ${text(left, 'n')} rows refer to each other in a circle, which no INSERT can make`)
+    throw new DuckfleetError(
+      'unsupported',
+      `table ${display(load.table)}: ${text(left, 'n')} rows refer to each other in a circle, which no INSERT can make`,
+    )
 }
 
 function parentIsLoaded(key: ForeignKey, table: string): string {

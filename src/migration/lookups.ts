@@ -43,7 +43,8 @@ export function lookupsOf(catalog: Catalog): Lookup[] {
 export function plainColumns(definition: string, columns: readonly TypedColumn[]): TypedColumn[] | undefined {
   const found = splitList(definition.slice(1, definition.lastIndexOf(')'))).map((part) => {
     const [token, ...rest] = tokenize(part)
-    const name = rest.length === 0 && (token?.kind === 'word' || token?.kind === 'quoted') ? token.text : undefined
+    const name =
+      rest.length === 0 && (token?.kind === 'word' || token?.kind === 'quoted') ? token.text : undefined
     return columns.find((column) => column.name.toLowerCase() === name?.toLowerCase())
   })
   return found.every((column) => column !== undefined) ? found : undefined
@@ -67,7 +68,9 @@ async function checkLookup(target: Session, { what, table, columns }: Lookup): P
   const constants = columns.map(({ type }, i) => constant(type, sample[`v${i}`]))
   const equal = columns.map(({ name }, i) => `${ident(name)} = ${constants[i] ?? ''}`)
   // A condition on an expression is never answered from the index.
-  const scanned = columns.map(({ name }, i) => `CASE WHEN true THEN ${ident(name)} END = ${constants[i] ?? ''}`)
+  const scanned = columns.map(
+    ({ name }, i) => `CASE WHEN true THEN ${ident(name)} END = ${constants[i] ?? ''}`,
+  )
   const count = (conditions: readonly string[]): string =>
     `SELECT CAST(count(*) AS VARCHAR) AS n FROM ${relation} WHERE ${conditions.join(' AND ')}`
   const counts = await target.query(`${count(equal)} UNION ALL ${count(scanned)}`)

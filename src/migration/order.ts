@@ -9,7 +9,10 @@ export function dependencyOrder(tables: readonly Table[]): Table[] {
   while (waiting.length > 0) {
     const ready = waiting.filter((table) => parents(table).every((parent) => done.has(parent)))
     if (ready.length === 0)
-      throw new DuckfleetError('unsupported', `foreign keys go in a circle: ${waiting.map(display).join(', ')}`)
+      throw new DuckfleetError(
+        'unsupported',
+        `foreign keys go in a circle: ${waiting.map(display).join(', ')}`,
+      )
     for (const table of ready) done.add(key(table))
     ordered.push(...ready)
     waiting = waiting.filter((table) => !done.has(key(table)))

@@ -1,6 +1,14 @@
 import { DuckfleetError } from '../errors.js'
 import { type Catalog, type Column, display, type Table } from './catalog.js'
-import { carrierOf, type Codec, decode, encode, planCodec, printsDifferently, type SourceSkills } from './codec.js'
+import {
+  carrierOf,
+  type Codec,
+  decode,
+  encode,
+  planCodec,
+  printsDifferently,
+  type SourceSkills,
+} from './codec.js'
 import { names } from './ddl.js'
 import type { DigestTerm } from './digest.js'
 import { dependencyOrder } from './order.js'
@@ -42,7 +50,9 @@ function planColumn(table: Table, column: Column, carrier: string, skills: Sourc
     return { column, carrier, codec: planCodec(column.type, skills) }
   } catch (error) {
     if (!(error instanceof DuckfleetError)) throw error
-    throw new DuckfleetError(error.code, `column ${display(table)}.${column.name}: ${error.message}`, { cause: error })
+    throw new DuckfleetError(error.code, `column ${display(table)}.${column.name}: ${error.message}`, {
+      cause: error,
+    })
   }
 }
 
@@ -59,7 +69,9 @@ export interface RowRange {
 
 /** SQL for the source: writes the carriers of a table (or of a range of its rows) to a Parquet file. */
 export function exportSql(plan: TablePlan, file: string, range: RowRange): string {
-  const columns = travelling(plan).map(({ column, carrier, codec }) => `${encode(codec, ident(column.name))} AS ${carrier}`)
+  const columns = travelling(plan).map(
+    ({ column, carrier, codec }) => `${encode(codec, ident(column.name))} AS ${carrier}`,
+  )
   const bounds = [
     ...(range.from === undefined ? [] : [`rowid >= ${range.from}`]),
     ...(range.to === undefined ? [] : [`rowid < ${range.to}`]),
@@ -71,7 +83,9 @@ export function exportSql(plan: TablePlan, file: string, range: RowRange): strin
 
 /** SQL for the target: the rows that Parquet files stand for, with the table's own column names. */
 export function decodedRows(plan: TablePlan, files: readonly string[]): string {
-  const columns = plan.columns.map(({ column, carrier, codec }) => `${decode(codec, carrier)} AS ${ident(column.name)}`)
+  const columns = plan.columns.map(
+    ({ column, carrier, codec }) => `${decode(codec, carrier)} AS ${ident(column.name)}`,
+  )
   return `SELECT ${columns.join(', ')} FROM ${parquet(files)}`
 }
 
@@ -91,7 +105,10 @@ export function parquet(files: readonly string[]): string {
 
 /** What to digest of the table itself, in either engine. */
 export function tableTerms(plan: TablePlan): DigestTerm[] {
-  return travelling(plan).map(({ column, codec }) => ({ value: encode(codec, ident(column.name)), type: carrierOf(codec) }))
+  return travelling(plan).map(({ column, codec }) => ({
+    value: encode(codec, ident(column.name)),
+    type: carrierOf(codec),
+  }))
 }
 
 /** What to digest of its Parquet files, in the engine that wrote them or in the one that loaded them. */

@@ -11,7 +11,7 @@ export interface Database extends Session {
   close(): Promise<void>
 }
 
-/** The engines of one job. Each call gives a database of its own; several may be open at a time. */
+/** The engines of one job. Each call gives a database of its own; of the source engine's only one is open at a time. */
 export interface Engines {
   /** The source, read-only. */
   openSource(): Promise<Database>
@@ -25,8 +25,6 @@ export interface Engines {
   openReference(): Promise<Database>
   /** True when no statement can reach a file outside the job's folder in the source engine. */
   readonly sourceConfined: boolean
-  /** How many source engines may export at a time. */
-  readonly exporters: number
   /** The source file, where an engine of the target can attach it. */
   readonly sourcePath: string
   /** Size of the source's WAL in bytes, and its last byte; undefined if there is none. */

@@ -50,9 +50,15 @@ export async function readRelations(session: Session): Promise<Relation[]> {
       const [count] = await session.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${inSource(name)}`)
       relations.push({
         ...name,
-        columns: all.map((column, i) => ({ name: text(column, 'column_name'), type: text(column, 'data_type'), stored: !generated.has(i) })),
+        columns: all.map((column, i) => ({
+          name: text(column, 'column_name'),
+          type: text(column, 'data_type'),
+          stored: !generated.has(i),
+        })),
         rows: BigInt(count ? text(count, 'n') : '0'),
-        constraints: (constraints.get(tableKey(row)) ?? []).flatMap((constraint) => readConstraint(constraint, name)),
+        constraints: (constraints.get(tableKey(row)) ?? []).flatMap((constraint) =>
+          readConstraint(constraint, name),
+        ),
       })
     }
     return relations
@@ -80,10 +86,12 @@ export function inSource({ schema, name }: ObjectName): string {
   return `${ident(SOURCE)}.${qualified(schema, name)}`
 }
 
-
 /** What to digest of a table. */
 export function relationTerms(relation: Relation): DigestTerm[] {
-  return relation.columns.map(({ name, type }) => ({ value: ident(name), type: parseSimpleType(type) ?? 'opaque' }))
+  return relation.columns.map(({ name, type }) => ({
+    value: ident(name),
+    type: parseSimpleType(type) ?? 'opaque',
+  }))
 }
 
 /** SQL that digests a table; without values, only its rows are counted. */

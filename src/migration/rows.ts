@@ -22,7 +22,7 @@ export function flag(row: Row, column: string): boolean {
 export function list(row: Row, column: string): readonly string[] {
   const cell = row[column]
   if (cell === null || cell === undefined) return []
-  if (!Array.isArray(cell)) throw unexpected(column, cell as Cell)
+  if (!Array.isArray(cell)) throw unexpected(column, cell)
   return (cell as readonly Cell[]).map(String)
 }
 

@@ -1,7 +1,16 @@
 import { DuckfleetError } from '../errors.js'
 import { type Catalog, display, type View } from './catalog.js'
 import { describeView } from './catalog-reader.js'
-import { createIndex, createMacro, createSchema, createSequence, createTable, createType, createView, names } from './ddl.js'
+import {
+  createIndex,
+  createMacro,
+  createSchema,
+  createSequence,
+  createTable,
+  createType,
+  createView,
+  names,
+} from './ddl.js'
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { createBroken } from './stand-ins.js'
@@ -43,7 +52,8 @@ export async function buildSchema(reference: Session, catalog: Catalog): Promise
   ]
   const sound = catalog.views.filter((view) => !isBroken(view))
   const views: View[] = []
-  for (const view of sound) views.push(await qualifyMain(reference, view, schemaClashes(catalog, view.schema)))
+  for (const view of sound)
+    views.push(await qualifyMain(reference, view, schemaClashes(catalog, view.schema)))
   // A macro may read a view: only then views come before what is left.
   const waiting = await builder.fixpoint(items)
   const viewsNow = waiting.length > 0 ? views : []
@@ -119,7 +129,9 @@ class Builder {
     const now = await describeView(this.session, qualified(view.schema, view.name))
     const why = 'broken' in view.columns ? view.columns.broken : ''
     this.warnings.push(
-      'broken' in now ? `${what} was broken already and is kept as it is: ${why}` : `${what} was broken in the source (${why}) and works in the target`,
+      'broken' in now
+        ? `${what} was broken already and is kept as it is: ${why}`
+        : `${what} was broken in the source (${why}) and works in the target`,
     )
   }
 
@@ -133,7 +145,8 @@ class Builder {
     const before = view.columns.map((column) => column.name)
     const after = now.map((column) => column.name)
     if (before.join('\0') === after.join('\0')) return
-    if (before.length !== after.length) throw refused(what, `it had the columns ${before.join(', ')} and would have ${after.join(', ')}`)
+    if (before.length !== after.length)
+      throw refused(what, `it had the columns ${before.join(', ')} and would have ${after.join(', ')}`)
     await this.run(what, `DROP VIEW ${name}`)
     await this.run(what, createView({ ...view, aliases: `(${names(before)})` }))
   }

@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import type { Macro, Table } from './catalog.js'
+import type { Catalog, Macro, Table } from './catalog.js'
 import { BUILT_IN_MACROS } from './built-in-macros.js'
 import { inThisDatabase } from './catalog-reader.js'
 import { dependencyOrder } from './order.js'
@@ -42,7 +42,9 @@ export async function listMacros(session: Session): Promise<readonly MacroRow[]>
     definition: text(row, 'definition'),
   }))
   if (where !== '') return macros
-  return macros.filter(({ schema, name, definition }) => schema !== 'main' || BUILT_IN_MACROS.get(name) !== definition)
+  return macros.filter(
+    ({ schema, name, definition }) => schema !== 'main' || BUILT_IN_MACROS.get(name) !== definition,
+  )
 }
 
 /**
@@ -50,16 +52,32 @@ export async function listMacros(session: Session): Promise<readonly MacroRow[]>
  * How many parameters have none is told by the complaint about a call with too many arguments, which is made before
  * the body is looked at.
  */
-export async function readPlainMacros(session: Session, macros: readonly MacroRow[]): Promise<Macro[] | undefined> {
+export async function readPlainMacros(
+  session: Session,
+  macros: readonly MacroRow[],
+): Promise<Macro[] | undefined> {
   const plain: Macro[] = []
   for (const { schema, name, parameters, scalar, definition } of macros) {
-    if (!scalar || (await requiredArguments(session, schema, name, parameters.length + 1)) !== parameters.length) return undefined
-    plain.push({ schema, name, definition: `(${parameters.map(ident).join(', ')}) AS ${withoutPrefix(definition, name)}` })
+    if (
+      !scalar ||
+      (await requiredArguments(session, schema, name, parameters.length + 1)) !== parameters.length
+    )
+      return undefined
+    plain.push({
+      schema,
+      name,
+      definition: `(${parameters.map(ident).join(', ')}) AS ${withoutPrefix(definition, name)}`,
+    })
   }
   return plain
 }
 
-async function requiredArguments(session: Session, schema: string, name: string, tooMany: number): Promise<number | undefined> {
+async function requiredArguments(
+  session: Session,
+  schema: string,
+  name: string,
+  tooMany: number,
+): Promise<number | undefined> {
   const nulls = Array.from({ length: tooMany }, () => 'NULL').join(', ')
   try {
     await session.query(`EXPLAIN SELECT ${qualified(schema, name)}(${nulls})`)
@@ -81,9 +99,14 @@ function withoutPrefix(definition: string, name: string): string {
  * export every row too, so the tables are dropped first, in a transaction that is rolled back. WASM engines of 0.6
  * and 0.7 open nothing for writing: there every row goes out once more.
  */
-export async function exportMacros(scratch: Scratch, tables: readonly Table[], macros: readonly MacroRow[]): Promise<Macro[]> {
+export async function exportMacros(
+  scratch: Scratch,
+  catalog: Pick<Catalog, 'tables' | 'types'>,
+  macros: readonly MacroRow[],
+): Promise<Macro[]> {
   const { session, folder } = scratch
-  const dropped = await dropTables(session, tables)
+  const { tables } = catalog
+  const dropped = await dropTables(session, catalog)
   const format = dropped || tables.some(needsCsv) ? '' : ' (FORMAT PARQUET)'
   await session.query(`EXPORT DATABASE ${literal(`${folder}/schema`)}${format}`)
   if (dropped) await session.query('ROLLBACK')
@@ -91,10 +114,20 @@ export async function exportMacros(scratch: Scratch, tables: readonly Table[], m
 }
 
 /** Drops every table in a transaction; false, and none dropped, where the engine refuses to write. */
-async function dropTables(session: Session, tables: readonly Table[]): Promise<boolean> {
+async function dropTables(
+  session: Session,
+  { tables, types }: Pick<Catalog, 'tables' | 'types'>,
+): Promise<boolean> {
   await session.query('BEGIN TRANSACTION')
   try {
-    for (const table of dependencyOrder(tables).reverse()) await session.query(`DROP TABLE ${qualified(table.schema, table.name)}`)
+    for (const table of dependencyOrder(tables).reverse())
+      await session.query(`DROP TABLE ${qualified(table.schema, table.name)}`)
+    // EXPORT DATABASE breaks the engine on a type that is no enum.
+    for (const { schema, name, type } of types) {
+      if (type.kind === 'enum') continue
+      await session.query(`SET schema = ${literal(schema)}`)
+      await session.query(`DROP TYPE ${ident(name)}`)
+    }
     return true
   } catch (error) {
     await session.query('ROLLBACK')
@@ -108,7 +141,7 @@ function needsCsv(table: Table): boolean {
   return /UNION|BIT|INTERVAL/.test(table.columns.map(({ type }) => renderType(resolveType(type))).join())
 }
 
-/** Finds the macros in the text of an exported schema, which quotes neither their names nor their parameters. */
+/** Finds the macros in the text of an exported schema, which quotes no name but a parameter that is a keyword. */
 export function parseMacros(schemaSql: string, macros: readonly MacroRow[]): Macro[] {
   return macros.flatMap(({ schema, name, parameters }): Macro[] => {
     const head = `CREATE MACRO ${schema}.${name}(`
@@ -127,7 +160,8 @@ export function parseMacros(schemaSql: string, macros: readonly MacroRow[]): Mac
 function statementEnd(sql: string, from: number): number {
   const quoted = /'(?:[^']|'')*'|"(?:[^"]|"")*"|;/g
   quoted.lastIndex = from
-  for (let match = quoted.exec(sql); match !== null; match = quoted.exec(sql)) if (match[0] === ';') return match.index
+  for (let match = quoted.exec(sql); match !== null; match = quoted.exec(sql))
+    if (match[0] === ';') return match.index
   return sql.length
 }
 
@@ -136,8 +170,10 @@ function readDefinition(text: string, parameters: readonly string[]): string | u
   let at = 0
   const rendered: string[] = []
   for (const [i, parameter] of parameters.entries()) {
-    if (!text.startsWith(parameter, at)) return undefined
-    at += parameter.length
+    // Only a keyword is quoted.
+    const written = [ident(parameter), parameter].find((spelling) => text.startsWith(spelling, at))
+    if (written === undefined) return undefined
+    at += written.length
     if (text.startsWith(' := ', at)) {
       const value = /^(?:'(?:[^']|'')*'|[^',)]+)(?:::[\w ]+)?/.exec(text.slice(at + 4))?.[0]
       if (value === undefined) return undefined

@@ -19,9 +19,13 @@ export function schemaClashes(catalog: Catalog, schema: string): ReadonlySet<str
 
 /** The view with `main.` before every table name that would otherwise change its meaning. */
 export async function qualifyMain(target: Session, view: View, clashes: ReadonlySet<string>): Promise<View> {
-  const mentioned = tokenize(view.query).some(({ kind, text: word }) => (kind === 'word' || kind === 'quoted') && clashes.has(word.toLowerCase()))
+  const mentioned = tokenize(view.query).some(
+    ({ kind, text: word }) => (kind === 'word' || kind === 'quoted') && clashes.has(word.toLowerCase()),
+  )
   if (!mentioned || !(await looksInOwnSchemaFirst(target))) return view
-  const [row] = await target.query(`SELECT CAST(json_serialize_sql(${literal(view.query)}) AS VARCHAR) AS ast`)
+  const [row] = await target.query(
+    `SELECT CAST(json_serialize_sql(${literal(view.query)}) AS VARCHAR) AS ast`,
+  )
   const ast: unknown = JSON.parse(row ? text(row, 'ast') : '{}')
   qualifyTables(ast, clashes, new Set())
   const [result] = await target.query(`SELECT json_deserialize_sql(${literal(JSON.stringify(ast))}) AS query`)

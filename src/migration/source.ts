@@ -14,7 +14,7 @@ import { refuseTornWal } from './wal.js'
 /** The source, read but for its rows. */
 export interface Source {
   readonly database: Database
-  readonly catalog: Omit<Catalog, 'views'>
+  readonly catalog: TableCatalog & Pick<Catalog, 'macros'>
   readonly plan: TransferPlan
   /** Rows of each table of the plan, in its order. */
   readonly counts: readonly bigint[]
@@ -50,17 +50,26 @@ export async function readSource(engines: Engines): Promise<Source> {
 }
 
 async function openSource(engines: Engines): Promise<Database> {
-  const database = await engines.openSource()
+  const database = await engines.openSource().catch((error: unknown) => {
+    throw sourceError(error, 'the file')
+  })
   const lost = database.printed.find((line) => /WAL/.test(line))
   if (lost !== undefined)
-    throw new DuckfleetError('corrupt', `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): open it with the release that wrote it`)
+    throw new DuckfleetError(
+      'corrupt',
+      `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): open it with the release that wrote it`,
+    )
   return database
 }
 
-async function readMacros(engines: Engines, { tables }: TableCatalog, macros: Awaited<ReturnType<typeof listMacros>>): Promise<readonly Macro[]> {
+async function readMacros(
+  engines: Engines,
+  catalog: TableCatalog,
+  macros: Awaited<ReturnType<typeof listMacros>>,
+): Promise<readonly Macro[]> {
   const scratch = await engines.openScratch()
   try {
-    return await exportMacros(scratch, tables, macros)
+    return await exportMacros(scratch, catalog, macros)
   } finally {
     await scratch.close()
   }
@@ -68,7 +77,9 @@ async function readMacros(engines: Engines, { tables }: TableCatalog, macros: Aw
 
 async function countRows(database: Database, plan: TransferPlan): Promise<bigint[]> {
   if (plan.length === 0) return []
-  const counts = plan.map((table, i) => `SELECT ${i} AS i, CAST(count(*) AS VARCHAR) AS n FROM ${relation(table)}`)
+  const counts = plan.map(
+    (table, i) => `SELECT ${i} AS i, CAST(count(*) AS VARCHAR) AS n FROM ${relation(table)}`,
+  )
   const rows = await database.query(counts.join(' UNION ALL '))
   const byTable = new Map(rows.map((row) => [text(row, 'i'), BigInt(text(row, 'n'))]))
   return plan.map((_, i) => byTable.get(String(i)) ?? 0n)
@@ -79,12 +90,17 @@ async function countRows(database: Database, plan: TransferPlan): Promise<bigint
  * run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
  * exported before.
  */
-export async function readSchema(engines: Engines, source: Source, exported: Promise<unknown>, opening: Promise<Database>): Promise<Schema> {
+export async function readSchema(
+  engines: Engines,
+  source: Source,
+  exported: Promise<unknown>,
+  opening: Promise<Database>,
+): Promise<Schema> {
   if (!engines.sourceConfined) {
     await exported
     await source.database.lock()
   }
-  const catalog: Catalog = { ...source.catalog, views: await readViews(source.database) }
+  const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
   const reference = await opening
   const script = await buildSchema(reference, catalog)
   const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })

@@ -15,12 +15,21 @@ const MOST_ATTEMPTS = 60
 const GUESSES = ['VARCHAR', 'BIGINT', 'DOUBLE', 'TIMESTAMP', 'DATE', 'BOOLEAN', 'VARCHAR[]'] as const
 
 type StandIn =
-  | { readonly kind: 'table'; readonly schema: string; readonly name: string; readonly columns: Map<string, string> }
+  | {
+      readonly kind: 'table'
+      readonly schema: string
+      readonly name: string
+      readonly columns: Map<string, string>
+    }
   | { readonly kind: 'table-macro'; readonly name: string }
   | { readonly kind: 'macro'; readonly name: string; readonly type: string }
 
 /** Statements that made the view and left nothing else behind; undefined if no stand-in would do. */
-export async function createBroken(session: Session, view: View, catalog: Catalog): Promise<string[] | undefined> {
+export async function createBroken(
+  session: Session,
+  view: View,
+  catalog: Catalog,
+): Promise<string[] | undefined> {
   for (const guess of GUESSES) {
     const standIns: StandIn[] = []
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -34,11 +43,7 @@ export async function createBroken(session: Session, view: View, catalog: Catalo
 }
 
 function script(view: View, standIns: readonly StandIn[]): string[] {
-  return [
-    ...standIns.map((standIn) => create(standIn, view)),
-    createView(view),
-    ...standIns.map(drop),
-  ]
+  return [...standIns.map((standIn) => create(standIn, view)), createView(view), ...standIns.map(drop)]
 }
 
 function create(standIn: StandIn, view: View): string {
@@ -48,7 +53,9 @@ function create(standIn: StandIn, view: View): string {
       return `CREATE TABLE ${qualified(standIn.schema, standIn.name)} (${columns.join(', ')})`
     }
     case 'table-macro': {
-      const columns = view.recorded.map(({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`)
+      const columns = view.recorded.map(
+        ({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`,
+      )
       return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n)}) AS TABLE SELECT ${columns.join(', ') || '1'}`)}`
     }
     case 'macro':
@@ -96,7 +103,9 @@ async function tryScript(session: Session, statements: readonly string[]): Promi
 /** Adds what the complaint asks for; false if it is none of the kind that a stand-in helps against. */
 function learn(complaint: string, standIns: StandIn[], view: View, catalog: Catalog, guess: string): boolean {
   const missing = (what: string): string | undefined =>
-    new RegExp(`${what} with name "?([^"\\n]+?)"? (?:does not exist|is not in the catalog)`).exec(complaint)?.[1]
+    new RegExp(`${what} with name "?([^"\\n]+?)"? (?:does not exist|is not in the catalog)`).exec(
+      complaint,
+    )?.[1]
   const tableFunction = missing('Table Function')
   if (tableFunction !== undefined) return add(standIns, { kind: 'table-macro', name: tableFunction })
   const table = missing('Table')
@@ -115,7 +124,11 @@ function addOutside(standIns: StandIn[], view: View): boolean {
   const tokens = tokenize(view.query)
   return tokens.some((token, i) => {
     const next = tokens[i + 1]
-    if (token.kind === 'word' && isSymbol(next, '(') && /^(read_\w+|\w+_scan|glob|parquet_\w+|sniff_csv)$/i.test(token.text))
+    if (
+      token.kind === 'word' &&
+      isSymbol(next, '(') &&
+      /^(read_\w+|\w+_scan|glob|parquet_\w+|sniff_csv)$/i.test(token.text)
+    )
       return add(standIns, { kind: 'table-macro', name: token.text.toLowerCase() })
     const isFile = next?.kind === 'string' && (isWord(token, 'FROM') || isWord(token, 'JOIN'))
     const name = next?.text.slice(1, -1).replaceAll("''", "'") ?? ''
@@ -133,7 +146,8 @@ function addTable(printed: string, standIns: StandIn[], view: View, catalog: Cat
   const parts = printed.split('.')
   const name = parts.at(-1) ?? printed
   const schema = parts.length > 1 ? (parts.at(-2) ?? 'main') : qualifiedSchema(view.query, name)
-  const same = (other: ObjectName): boolean => other.schema === schema && other.name.toLowerCase() === name.toLowerCase()
+  const same = (other: ObjectName): boolean =>
+    other.schema === schema && other.name.toLowerCase() === name.toLowerCase()
   const table = catalog.tables.find(same)
   const other = catalog.views.find(same)
   const columns = table
@@ -149,10 +163,17 @@ function qualifiedSchema(query: string, table: string): string {
   return match?.[1] ?? 'main'
 }
 
-function addColumn(column: string, complaint: string, standIns: StandIn[], view: View, guess: string): boolean {
+function addColumn(
+  column: string,
+  complaint: string,
+  standIns: StandIn[],
+  view: View,
+  guess: string,
+): boolean {
   const tables = standIns.filter((standIn) => standIn.kind === 'table')
   const named = /(?:Table|Values list) "([^"]+)" does not have/.exec(complaint)?.[1]
-  const table = tables.find(({ name }) => name === named) ?? tables.find(({ columns }) => !columns.has(column))
+  const table =
+    tables.find(({ name }) => name === named) ?? tables.find(({ columns }) => !columns.has(column))
   if (!table || table.columns.has(column)) return false
   const recorded = view.recorded.find(({ name }) => name === column)
   table.columns.set(column, recorded ? safeType(recorded.type) : guess)
@@ -166,5 +187,7 @@ function recordedColumns(view: View): Map<string, string> {
 
 /** A type as an old release printed it, if it surely parses; else text. */
 function safeType(printed: ViewColumn['type']): string {
-  return /^[A-Z_ ]+(?:\(\d+,\s*\d+\))?(?:\[\])*$/.test(printed) && !/^(NULL|INVALID|UNKNOWN)/.test(printed) ? printed : 'VARCHAR'
+  return /^[A-Z_ ]+(?:\(\d+,\s*\d+\))?(?:\[\])*$/.test(printed) && !/^(NULL|INVALID|UNKNOWN)/.test(printed)
+    ? printed
+    : 'VARCHAR'
 }

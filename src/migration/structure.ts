@@ -14,14 +14,19 @@ export function compareStructure(catalog: Catalog, found: CatalogRows): void {
   const compare = (kind: CatalogKind, wanted: readonly string[], show: (row: Row) => string): void => {
     compareNames(singular(kind), wanted, rows(kind).map(show))
   }
-  const named = (column: string) => (row: Row): string => display({ schema: text(row, 'schema_name'), name: text(row, column) })
+  const named =
+    (column: string) =>
+    (row: Row): string =>
+      display({ schema: text(row, 'schema_name'), name: text(row, column) })
   compare('schemas', ['main', ...catalog.schemas], (row) => text(row, 'schema_name'))
   compare('types', catalog.types.map(display), named('type_name'))
   compare('functions', catalog.macros.map(display), named('function_name'))
   compare('tables', catalog.tables.map(display), named('table_name'))
   compare('views', catalog.views.map(display), named('view_name'))
-  compare('indexes', catalog.indexes.map((i) => showIndex(display(i), i.table, i.unique)), (row) =>
-    showIndex(named('index_name')(row), text(row, 'table_name'), flag(row, 'is_unique')),
+  compare(
+    'indexes',
+    catalog.indexes.map((i) => showIndex(display(i), i.table, i.unique)),
+    (row) => showIndex(named('index_name')(row), text(row, 'table_name'), flag(row, 'is_unique')),
   )
   compare('sequences', catalog.sequences.map(showSequence), showSequenceRow)
   compareColumns(catalog, rows('columns'))
@@ -67,7 +72,9 @@ function compareColumns(catalog: Catalog, rows: readonly Row[]): void {
       return showColumn(text(row, 'column_name'), flag(row, 'is_nullable'), value)
     })
     if (wanted.join('\0') !== actual.join('\0'))
-      throw difference(`table ${display(table)} has the columns (${actual.join(', ')}), in the source they are (${wanted.join(', ')})`)
+      throw difference(
+        `table ${display(table)} has the columns (${actual.join(', ')}), in the source they are (${wanted.join(', ')})`,
+      )
   }
 }
 
@@ -81,7 +88,9 @@ function compareConstraints(catalog: Catalog, rows: readonly Row[]): void {
     const actual = (found.get(`${table.schema}\0${table.name}`) ?? []).flatMap(showRow).sort()
     const wanted = showConstraints(table).sort()
     if (wanted.join('\0') !== actual.join('\0'))
-      throw difference(`table ${display(table)} has the constraints [${actual.join('; ')}], in the source they are [${wanted.join('; ')}]`)
+      throw difference(
+        `table ${display(table)} has the constraints [${actual.join('; ')}], in the source they are [${wanted.join('; ')}]`,
+      )
   }
 }
 

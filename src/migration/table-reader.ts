@@ -25,7 +25,8 @@ export function generatedExpressions(sql: string, columnCount: number): Readonly
 function generatedExpression(definition: string): string | undefined {
   const tokens = tokenize(definition)
   const at = tokens.findIndex(
-    (token, i) => isWord(token, 'GENERATED') && isWord(tokens[i + 1], 'ALWAYS') && isWord(tokens[i + 2], 'AS'),
+    (token, i) =>
+      isWord(token, 'GENERATED') && isWord(tokens[i + 1], 'ALWAYS') && isWord(tokens[i + 2], 'AS'),
   )
   const open = at < 0 ? undefined : tokens[at + 3]
   const close = open && closingBracket(definition, open.start)
@@ -33,7 +34,9 @@ function generatedExpression(definition: string): string | undefined {
 }
 
 /** A table that a foreign key may refer to. */
-export type KeyedTable = Pick<Table, 'schema' | 'name' | 'columns'> & { readonly keys: readonly (readonly string[])[] }
+export type KeyedTable = Pick<Table, 'schema' | 'name' | 'columns'> & {
+  readonly keys: readonly (readonly string[])[]
+}
 
 /**
  * Constraints other than NOT NULL, from rows of `duckdb_constraints()` in their order.
@@ -41,7 +44,11 @@ export type KeyedTable = Pick<Table, 'schema' | 'name' | 'columns'> & { readonly
  * same way. That of a self-reference is empty: its key is inferred.
  * @throws DuckfleetError `unsupported` when a foreign key cannot be told.
  */
-export function readConstraints(rows: readonly Row[], table: KeyedTable, tables: readonly KeyedTable[]): Constraint[] {
+export function readConstraints(
+  rows: readonly Row[],
+  table: KeyedTable,
+  tables: readonly KeyedTable[],
+): Constraint[] {
   return rows.flatMap((row): Constraint[] => {
     const columns = list(row, 'columns')
     switch (text(row, 'type')) {
@@ -50,13 +57,23 @@ export function readConstraints(rows: readonly Row[], table: KeyedTable, tables:
       case 'UNIQUE':
         return [{ kind: 'unique', columns }]
       case 'CHECK':
-        return [{ kind: 'check', expression: optionalText(row, 'expression') ?? checkExpression(text(row, 'definition')) }]
+        return [
+          {
+            kind: 'check',
+            expression: optionalText(row, 'expression') ?? checkExpression(text(row, 'definition')),
+          },
+        ]
       case 'FOREIGN KEY':
-        return [{ kind: 'foreign-key', columns, ...referenced(text(row, 'definition'), columns, table, tables) }]
+        return [
+          { kind: 'foreign-key', columns, ...referenced(text(row, 'definition'), columns, table, tables) },
+        ]
       case 'NOT NULL':
         return []
       default:
-        throw new DuckfleetError('unsupported', `table ${table.name} has a constraint of a kind that is not known: ${text(row, 'type')}`)
+        throw new DuckfleetError(
+          'unsupported',
+          `table ${table.name} has a constraint of a kind that is not known: ${text(row, 'type')}`,
+        )
     }
   })
 }
@@ -70,9 +87,16 @@ interface Reference {
   readonly referenced: readonly string[]
 }
 
-function referenced(definition: string, columns: readonly string[], table: KeyedTable, tables: readonly KeyedTable[]): Reference {
+function referenced(
+  definition: string,
+  columns: readonly string[],
+  table: KeyedTable,
+  tables: readonly KeyedTable[],
+): Reference {
   const matches =
-    definition === '' ? selfReferences(columns, table) : tables.flatMap((parent) => matchParent(definition, columns, parent))
+    definition === ''
+      ? selfReferences(columns, table)
+      : tables.flatMap((parent) => matchParent(definition, columns, parent))
   const [match] = matches
   if (match === undefined || (definition !== '' && matches.length > 1))
     throw new DuckfleetError(
@@ -85,18 +109,23 @@ function referenced(definition: string, columns: readonly string[], table: Keyed
 function matchParent(definition: string, columns: readonly string[], parent: KeyedTable): Reference[] {
   const prefix = parent.schema === 'main' ? ['', 'main.'] : [`${parent.schema}.`]
   return parent.keys.flatMap((key) =>
-    orderings(key).filter((order) =>
-      prefix.some(
-        (schema) =>
-          unquoted(definition) ===
-          unquoted(`FOREIGN KEY (${columns.join(', ')}) REFERENCES ${schema}${parent.name}(${order.join(', ')})`),
-      ),
-    ).map((order) => ({ references: { schema: parent.schema, name: parent.name }, referenced: order })),
+    orderings(key)
+      .filter((order) =>
+        prefix.some(
+          (schema) =>
+            unquoted(definition) ===
+            unquoted(
+              `FOREIGN KEY (${columns.join(', ')}) REFERENCES ${schema}${parent.name}(${order.join(', ')})`,
+            ),
+        ),
+      )
+      .map((order) => ({ references: { schema: parent.schema, name: parent.name }, referenced: order })),
   )
 }
 
 function selfReferences(columns: readonly string[], table: KeyedTable): Reference[] {
-  const typeOf = (name: string): string => JSON.stringify(table.columns.find((column) => column.name === name)?.type)
+  const typeOf = (name: string): string =>
+    JSON.stringify(table.columns.find((column) => column.name === name)?.type)
   return table.keys
     .filter((key) => key.length === columns.length && key.join() !== columns.join())
     .filter((key) => key.every((name, i) => typeOf(name) === typeOf(columns[i] ?? '')))

@@ -3,7 +3,8 @@ import { SqlError } from './session.js'
 
 /** What the source engine refuses to read is damaged or not understood: never a reason to go on without it. */
 export function sourceError(error: unknown, what: string): DuckfleetError {
-  if (error instanceof SqlError) return new DuckfleetError('corrupt', `${what} cannot be read: ${error.message}`, { cause: error })
+  if (error instanceof SqlError)
+    return new DuckfleetError('corrupt', `${what} cannot be read: ${error.message}`, { cause: error })
   return asDuckfleetError(error)
 }
 
@@ -11,5 +12,9 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
 export function targetError(error: unknown, what: string): DuckfleetError {
   if (!(error instanceof SqlError)) return asDuckfleetError(error)
   const full = /No space left|not enough space|disk full/i.test(error.message)
-  return new DuckfleetError(full ? 'transient' : 'unsupported', `${what} cannot be written: ${error.message}`, { cause: error })
+  return new DuckfleetError(
+    full ? 'transient' : 'unsupported',
+    `${what} cannot be written: ${error.message}`,
+    { cause: error },
+  )
 }

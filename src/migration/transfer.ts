@@ -1,6 +1,6 @@
 import { type Catalog, display } from './catalog.js'
 import { exportTables, type TableExport } from './export.js'
-import { loadTable } from './load.js'
+import { loadTable, refersToItself } from './load.js'
 import { decodedRows, relation } from './plan.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import { readSchema, readSource, type Schema } from './source.js'
@@ -24,7 +24,12 @@ export interface Outcome {
  * the target engine builds indexes.
  * @throws DuckfleetError, see {@link UpgradeFile}.
  */
-export async function transfer(engines: Engines, level: VerifyLevel, watch: Stopwatch<Step>, hooks: Hooks = {}): Promise<Outcome> {
+export async function transfer(
+  engines: Engines,
+  level: VerifyLevel,
+  watch: Stopwatch<Step>,
+  hooks: Hooks = {},
+): Promise<Outcome> {
   // Opened at once: loading an engine takes as long as reading a small file.
   const opening = [engines.openReference(), engines.createTarget()] as const
   const [reference, target] = opening
@@ -49,7 +54,10 @@ export async function transfer(engines: Engines, level: VerifyLevel, watch: Stop
 }
 
 /** All of them, or the first failure, after everything that was under way has stopped. */
-export async function allOrStop(engines: Pick<Engines, 'stop'>, steps: readonly Promise<unknown>[]): Promise<void> {
+export async function allOrStop(
+  engines: Pick<Engines, 'stop'>,
+  steps: readonly Promise<unknown>[],
+): Promise<void> {
   try {
     await Promise.all(steps)
   } catch (error) {
@@ -59,12 +67,16 @@ export async function allOrStop(engines: Pick<Engines, 'stop'>, steps: readonly 
   }
 }
 
-async function importTables(opening: Promise<Database>, pending: Promise<Schema>, tables: readonly Promise<TableExport>[]): Promise<void> {
+async function importTables(
+  opening: Promise<Database>,
+  pending: Promise<Schema>,
+  tables: readonly TableExport[],
+): Promise<void> {
   const target = await opening
   try {
     const { script } = await pending
     await runAll(target, script.tables)
-    for (const table of tables) await importTable(target, await table)
+    for (const table of tables) await importTable(target, table)
     // Whatever comes now reads tables only: views may hold what a stranger wrote.
     await target.lock()
     await runAll(target, [...script.indexes, ...script.views])
@@ -80,16 +92,20 @@ async function runAll(target: Database, statements: readonly string[]): Promise<
 }
 
 async function importTable(target: Database, { plan, files }: TableExport): Promise<void> {
-  if (files.length === 0) return
   const { table, columns } = plan
+  const load = {
+    table,
+    into: relation(plan),
+    columns: columns.map(({ column }) => column.name),
+    constraints: table.constraints,
+  }
   try {
-    await loadTable(target, {
-      table,
-      into: relation(plan),
-      columns: columns.map(({ column }) => column.name),
-      rows: decodedRows(plan, files),
-      constraints: table.constraints,
-    })
+    // Rows that refer to rows of the same table are loaded together: a parent may come after its child.
+    const batches = refersToItself(table) ? [Promise.all(files)] : files.map(async (file) => [await file])
+    for (const batch of batches) {
+      const ready = await batch
+      if (ready.length > 0) await loadTable(target, { ...load, rows: decodedRows(plan, ready) })
+    }
   } catch (error) {
     throw targetError(error, `table ${display(table)}`)
   }

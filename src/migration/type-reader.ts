@@ -3,7 +3,14 @@ import { list, optionalText, text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, literal } from './sql.js'
 import type { UserType } from './catalog.js'
-import { type DuckType, type Field, isScalarName, mapParts, parseSimpleType, type ScalarName } from './types.js'
+import {
+  type DuckType,
+  type Field,
+  isScalarName,
+  mapParts,
+  parseSimpleType,
+  type ScalarName,
+} from './types.js'
 
 /** A place where a value of the type in question can be had: `SELECT expression AS e FROM relation`. */
 interface Probe {
@@ -39,11 +46,12 @@ export class TypeReader {
   private async readNamed(printed: string, probe: Probe): Promise<DuckType | undefined> {
     const candidates = this.userTypes.filter((type) => type.name === printed)
     if (candidates.length === 0) return undefined
-    const labels = candidates.some(({ type }) => type.kind === 'enum') ? await this.enumLabels(probe) : undefined
+    const labels = candidates.some(({ type }) => type.kind === 'enum')
+      ? await this.enumLabels(probe)
+      : undefined
     for (const { schema, name, type } of candidates) {
       if (type.kind !== 'enum') return { kind: 'alias', named: { schema, name }, base: type }
-      if (JSON.stringify(type.labels) === JSON.stringify(labels))
-        return { ...type, named: { schema, name } }
+      if (JSON.stringify(type.labels) === JSON.stringify(labels)) return { ...type, named: { schema, name } }
     }
     // A type of that name exists, but the column was made with another one that is gone.
     return labels && { kind: 'enum', labels, named: undefined }
@@ -145,7 +153,7 @@ async function readDefinition(
   const reader = new TypeReader(session, earlier)
   const value = { expression: `CAST(NULL AS ${ident(name)})`, relation: '(SELECT 1) one' }
   if (logical === 'ENUM') return reader.read('', value)
-  if (isScalarName(logical)) return { kind: 'scalar', name: logical as ScalarName }
+  if (isScalarName(logical)) return { kind: 'scalar', name: logical }
   const rows = await session.query(`DESCRIBE SELECT ${value.expression} AS e`)
   const printed = rows[0] ? text(rows[0], 'column_type') : name
   if (printed !== name) return reader.read(printed, value)
@@ -155,6 +163,9 @@ async function readDefinition(
   const stored = await session.query(`DESCRIBE SELECT e FROM parquet_scan(${file})`)
   const base = stored[0] ? text(stored[0], 'column_type') : ''
   if (/DOUBLE|INTERVAL|BLOB|TIMESTAMP|TIME/.test(base))
-    throw new DuckfleetError('unsupported', `type ${name}: cannot tell what ${base} stood for in release ${session.release}`)
+    throw new DuckfleetError(
+      'unsupported',
+      `type ${name}: cannot tell what ${base} stood for in release ${session.release}`,
+    )
   return reader.read(base, { expression: 'e', relation: `parquet_scan(${file})` })
 }

@@ -37,7 +37,12 @@ export interface UpgradeResult {
   /** Things the person should know although nothing was lost, such as a view that was broken already. */
   readonly warnings: readonly string[]
   /** Milliseconds. Export and import overlap; `total` is the wall clock. */
-  readonly ms: { readonly export: number; readonly import: number; readonly verify: number; readonly total: number }
+  readonly ms: {
+    readonly export: number
+    readonly import: number
+    readonly verify: number
+    readonly total: number
+  }
 }
 
 /**

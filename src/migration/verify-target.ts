@@ -54,7 +54,12 @@ async function verifyRows(target: Session, table: ExportedTable, level: Expected
   if (level === 'counts' || !digest || files.length === 0) {
     const [row] = await target.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${relation(plan)}`)
     const counted = { content: '', fingerprints: [] }
-    compareDigests({ ...counted, rows }, { ...counted, rows: row ? text(row, 'n') : '0' }, { table: name, columns, left: 'source', right: 'new file' }, false)
+    compareDigests(
+      { ...counted, rows },
+      { ...counted, rows: row ? text(row, 'n') : '0' },
+      { table: name, columns, left: 'source', right: 'new file' },
+      false,
+    )
     return
   }
   const terms = tableTerms(plan)
@@ -62,5 +67,10 @@ async function verifyRows(target: Session, table: ExportedTable, level: Expected
   const [travelled] = await target.query(digestQuery(parquet(files), parquetTerms(plan, 'target')))
   const finished = toDigest(stored, terms.length)
   compareDigests(digest, finished, { table: name, columns, left: 'source', right: 'new file' }, false)
-  compareDigests(toDigest(travelled, terms.length), finished, { table: name, columns, left: 'exported data', right: 'new file' }, true)
+  compareDigests(
+    toDigest(travelled, terms.length),
+    finished,
+    { table: name, columns, left: 'exported data', right: 'new file' },
+    true,
+  )
 }

@@ -11,20 +11,11 @@ export interface EngineDriver {
 
 /** Any value that a driver returns, as a {@link Row}'s cell: bigints as text, lists as arrays. */
 export function toCell(value: unknown): Row[string] {
-  if (value === null || value === undefined) return null
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return value
-    case 'bigint':
-      return value.toString()
-    case 'object':
-      if (Symbol.iterator in value) return Array.from(value as Iterable<unknown>, toCell)
-      return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
-    default:
-      return null
-  }
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value !== 'object' || value === null) return null
+  if (Symbol.iterator in value) return Array.from(value as Iterable<unknown>, toCell)
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))
 }
 
 export function toRow(record: Readonly<Record<string, unknown>>): Row {

@@ -62,10 +62,14 @@ export function loadNative(modulePath: string): EngineDriver {
 function openDatabase(api: LegacyModule, { path, mode }: OpenOptions): Promise<LegacyDatabase> {
   const access = mode === 'read' ? api.OPEN_READONLY : api.OPEN_READWRITE | api.OPEN_CREATE
   return new Promise((resolve, reject) => {
-    const database: LegacyDatabase = new api.Database(mode === 'memory' ? ':memory:' : path, access, (error) => {
-      if (error) reject(error)
-      else resolve(database)
-    })
+    const database: LegacyDatabase = new api.Database(
+      mode === 'memory' ? ':memory:' : path,
+      access,
+      (error) => {
+        if (error) reject(error)
+        else resolve(database)
+      },
+    )
   })
 }
 

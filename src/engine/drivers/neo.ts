@@ -5,29 +5,47 @@ import type { OpenOptions } from '../protocol.js'
 import { type EngineDriver, megabytes, toRow } from './driver.js'
 
 interface Session {
-  readonly instance: Api.DuckDBInstance
   readonly connection: Api.DuckDBConnection
+  /** Under this name its database is attached. */
+  readonly database: string
+}
+
+interface Instance {
+  readonly key: string
+  readonly engine: Api.DuckDBInstance
+  /** False where only `lock` can keep the engine from other files. */
+  readonly confined: boolean
 }
 
 /**
- * `@duckdb/node-api`, 1.1.3 and newer. A database is attached by its own name, so that STORAGE_VERSION can be given;
- * then the engine is confined to the job's folder and its configuration locked. Releases before 1.2 know no folder
- * to allow: they are confined by `lock`, once they have read what they need.
+ * `@duckdb/node-api`, 1.1.3 and newer. One instance serves all sessions of the process, each database attached under a
+ * name of its own: making an instance takes longer than moving a small table. It is confined to the slot's folder and
+ * its configuration locked before it opens any file. Releases before 1.2 know no folder to allow: they are confined
+ * by `lock`, once they have read what they need, and then serve no other session.
  */
-export function loadNeo(modulePath: string): EngineDriver {
+export function loadNeo(modulePath: string, root: string): EngineDriver {
   const api = createRequire(import.meta.url)(modulePath) as typeof Api
   const sessions = new Map<number, Session>()
+  let current: Instance | undefined
   const get = (id: number): Session => {
     const session = sessions.get(id)
     if (!session) throw new Error(`no session ${id}`)
     return session
   }
+  const instanceFor = async (options: OpenOptions): Promise<Instance> => {
+    const key = JSON.stringify([options.memoryLimit, options.threads])
+    if (current && (sessions.size > 0 || current.key === key) && current.confined) return current
+    if (current && sessions.size === 0) current.engine.closeSync()
+    current = { key, ...(await createInstance(api, options, root)) }
+    return current
+  }
   return {
     async open(id, options) {
-      const instance = await api.DuckDBInstance.create(':memory:', config(options))
-      const connection = await instance.connect()
-      sessions.set(id, { instance, connection })
-      await setUp(connection, options)
+      const { engine } = await instanceFor(options)
+      const connection = await engine.connect()
+      const database = `duckfleet_${id}`
+      sessions.set(id, { connection, database })
+      await attach(connection, database, options)
     },
     async query(id, sql) {
       const reader = await get(id).connection.runAndReadAll(sql)
@@ -35,62 +53,70 @@ export function loadNeo(modulePath: string): EngineDriver {
       return records.map(toRow)
     },
     async lock(id) {
-      const { connection } = get(id)
-      const locked = await connection.runAndReadAll(`SELECT current_setting('lock_configuration') AS locked`)
-      if (locked.getRowObjects()[0]?.['locked'] === true) return
-      await connection.run(`SET enable_external_access = false`)
-      await connection.run(`SET lock_configuration = true`)
+      if (current?.confined !== false) return
+      await get(id).connection.run('SET enable_external_access = false')
+      await get(id).connection.run('SET lock_configuration = true')
     },
     async close(id) {
-      const { instance, connection } = get(id)
+      const { connection, database } = get(id)
       sessions.delete(id)
       try {
-        // Writes what is still in the WAL and closes the file, so that an error shows here and not later.
         await connection.run('USE memory')
-        await connection.run(`DETACH DATABASE IF EXISTS ${DATABASE}`)
+        await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
       } finally {
         connection.closeSync()
-        instance.closeSync()
+        if (current?.confined === false) current = undefined
       }
     },
   }
 }
 
-const DATABASE = 'file'
-
-function config(options: OpenOptions): Record<string, string> {
-  return {
+async function createInstance(
+  api: typeof Api,
+  options: OpenOptions,
+  root: string,
+): Promise<Omit<Instance, 'key'>> {
+  const engine = await api.DuckDBInstance.create(':memory:', {
     memory_limit: megabytes(options.memoryLimit),
     threads: String(options.threads),
-    temp_directory: `${options.folder}/spill`,
-    extension_directory: `${options.folder}/no-extensions`,
+    temp_directory: `${root}/spill`,
+    extension_directory: `${root}/no-extensions`,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+  })
+  const connection = await engine.connect()
+  try {
+    await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
+    const confined = await confine(connection, root)
+    return { engine, confined }
+  } finally {
+    connection.closeSync()
   }
 }
 
-async function setUp(connection: Api.DuckDBConnection, options: OpenOptions): Promise<void> {
-  await connection.run(`SET TimeZone = 'UTC'`)
-  const confined = await confine(connection, options.folder)
-  if (options.mode !== 'memory') {
-    const details = [
-      ...(options.mode === 'read' ? ['READ_ONLY'] : []),
-      ...(options.mode === 'create' && options.storageVersion ? [`STORAGE_VERSION ${literal(options.storageVersion)}`] : []),
-    ]
-    const list = details.length > 0 ? ` (${details.join(', ')})` : ''
-    await connection.run(`ATTACH ${literal(options.path)} AS ${DATABASE}${list}`)
-    await connection.run(`USE ${DATABASE}`)
-  }
-  if (confined) await connection.run('SET lock_configuration = true')
+async function attach(
+  connection: Api.DuckDBConnection,
+  database: string,
+  options: OpenOptions,
+): Promise<void> {
+  const { mode, path, storageVersion } = options
+  const details = [
+    ...(mode === 'read' ? ['READ_ONLY'] : []),
+    ...(mode === 'create' && storageVersion ? [`STORAGE_VERSION ${literal(storageVersion)}`] : []),
+  ]
+  const list = details.length > 0 ? ` (${details.join(', ')})` : ''
+  await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
+  await connection.run(`USE ${database}`)
 }
 
 /** False where the release cannot allow one folder and forbid the rest (before 1.2). */
-async function confine(connection: Api.DuckDBConnection, folder: string): Promise<boolean> {
+async function confine(connection: Api.DuckDBConnection, root: string): Promise<boolean> {
   try {
-    await connection.run(`SET allowed_directories = [${literal(`${folder}/`)}]`)
+    await connection.run(`SET allowed_directories = [${literal(`${root}/`)}]`)
   } catch {
     return false
   }
   await connection.run('SET enable_external_access = false')
+  await connection.run('SET lock_configuration = true')
   return true
 }

@@ -31,9 +31,16 @@ const READ_WRITE = 3
 export async function loadWasm(modulePath: string, guard: () => void): Promise<EngineDriver> {
   const dist = join(modulePath, 'dist')
   const api = createRequire(import.meta.url)(join(dist, 'duckdb-node-blocking.cjs')) as WasmModule
-  const bundle = (name: string): unknown => ({ mainModule: join(dist, `duckdb-${name}.wasm`), mainWorker: '' })
+  const bundle = (name: string): unknown => ({
+    mainModule: join(dist, `duckdb-${name}.wasm`),
+    mainWorker: '',
+  })
   const runtime = guarded(api.NODE_RUNTIME, guard)
-  const bindings = await api.createDuckDB({ mvp: bundle('mvp'), eh: bundle('eh') }, { log: () => undefined }, runtime)
+  const bindings = await api.createDuckDB(
+    { mvp: bundle('mvp'), eh: bundle('eh') },
+    { log: () => undefined },
+    runtime,
+  )
   await bindings.instantiate(() => undefined)
   let current: { id: number; connection: WasmConnection } | undefined
   const get = (id: number): WasmConnection => {
@@ -90,7 +97,10 @@ function guarded(runtime: WasmRuntime, guard: () => void): WasmRuntime {
   for (const name of ['readFile', 'writeFile', 'openFile']) {
     const method = runtime[name]
     if (typeof method !== 'function') continue
-    runtime[name] = wrap(method as (...args: unknown[]) => unknown, name === 'writeFile' ? failedWrite : () => undefined)
+    runtime[name] = wrap(
+      method as (...args: unknown[]) => unknown,
+      name === 'writeFile' ? failedWrite : () => undefined,
+    )
   }
   return runtime
 }

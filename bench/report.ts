@@ -1,0 +1,132 @@
+import { formatSize } from '../src/cli/size.js'
+import { newTable } from '../src/cli/summary.js'
+import type { Machine } from './machine.js'
+import { median } from './measure.js'
+import type { Measured } from './measure.js'
+import { MEMORY_LIMIT } from './run-case.js'
+import type { CaseResult } from './run-case.js'
+
+/** What it must reach; ratios are ours ÷ stock. */
+const GOALS = { full: 1.0, none: 0.7, fleet: 5, memory: 1.2e9 } as const
+
+/** Tables for people: medians, and for each goal whether it is reached. */
+export function reportLines(
+  machine: Machine,
+  target: string,
+  results: readonly CaseResult[],
+): readonly string[] {
+  const { cpu, cores, memory, node, system, load } = machine
+  const single = results.filter(({ kind }) => kind !== 'fleet')
+  const fleet = results.filter(({ kind }) => kind === 'fleet')
+  const limited = results.filter((result) => result.limited.length > 0)
+  const runs = results[0]?.stock.length ?? 0
+  return [
+    `${cpu}, ${cores} cores, ${formatSize(memory)} memory, node ${node}, ${system}, load ${load.toFixed(1)} at the start`,
+    `medians of ${runs} runs, fastest and slowest in brackets; stock: EXPORT DATABASE (FORMAT PARQUET), then`,
+    `IMPORT DATABASE with ${target}, in two processes, which verify nothing. Memory: peak of all processes together`,
+    ...(single.length > 0 ? ['', 'One file at a time', singleTable(single)] : []),
+    ...(fleet.length > 0 ? ['', 'Many small files', fleetTable(fleet)] : []),
+    ...(limited.length > 0
+      ? ['', `With --memory ${MEMORY_LIMIT}, verified in full`, memoryTable(limited)]
+      : []),
+  ]
+}
+
+function singleTable(results: readonly CaseResult[]): string {
+  const table = newTable([
+    'file',
+    'size',
+    'stock reads with',
+    'stock',
+    'verified',
+    '÷ stock',
+    'unverified',
+    '÷ stock',
+    'peak',
+    'stock peak',
+  ])
+  for (const { name, bytes, stockReaders, stock, full, none } of results) {
+    table.push([
+      name,
+      formatSize(bytes),
+      stockReaders.join(', '),
+      seconds(stock),
+      seconds(full),
+      atMost(time(full) / time(stock), GOALS.full),
+      seconds(none),
+      atMost(time(none) / time(stock), GOALS.none),
+      formatSize(peak(full)),
+      formatSize(peak(stock)),
+    ])
+  }
+  return table.toString()
+}
+
+function fleetTable(results: readonly CaseResult[]): string {
+  const table = newTable([
+    'files',
+    'stock reads with',
+    'stock',
+    'verified',
+    '× stock',
+    'unverified',
+    '× stock',
+    'peak',
+    'stock peak',
+  ])
+  for (const { files, stockReaders, stock, full, none } of results) {
+    const rate = (list: readonly Measured[]): string => `${(files / time(list)).toFixed(2)} files/s`
+    const faster = time(stock) / time(full)
+    table.push([
+      files,
+      stockReaders.join(', '),
+      rate(stock),
+      rate(full),
+      `${faster.toFixed(2)} ${verdict(faster >= GOALS.fleet, `≥ ${GOALS.fleet}`)}`,
+      rate(none),
+      (time(stock) / time(none)).toFixed(2),
+      formatSize(peak(full)),
+      formatSize(peak(stock)),
+    ])
+  }
+  return table.toString()
+}
+
+function memoryTable(results: readonly CaseResult[]): string {
+  const table = newTable(['file', 'size', 'time', 'peak', 'stock peak'])
+  for (const { name, bytes, limited, stock } of results) {
+    const most = peak(limited)
+    const goal = verdict(most < GOALS.memory, `< ${formatSize(GOALS.memory)}`)
+    table.push([
+      name,
+      formatSize(bytes),
+      seconds(limited),
+      `${formatSize(most)} ${goal}`,
+      formatSize(peak(stock)),
+    ])
+  }
+  return table.toString()
+}
+
+function seconds(list: readonly Measured[]): string {
+  const all = list.map((measured) => measured.seconds)
+  const text = (value: number): string => value.toFixed(2)
+  return `${text(median(all))} s [${text(Math.min(...all))}–${text(Math.max(...all))}]`
+}
+
+function atMost(ratio: number, goal: number): string {
+  return `${ratio.toFixed(2)} ${verdict(ratio <= goal, `≤ ${goal.toFixed(1)}`)}`
+}
+
+function verdict(reached: boolean, goal: string): string {
+  return reached ? `(goal ${goal}: yes)` : `(goal ${goal}: NO)`
+}
+
+function time(list: readonly Measured[]): number {
+  return median(list.map((measured) => measured.seconds))
+}
+
+/** The worst of all runs, not the median: a limit holds always or it does not. */
+function peak(list: readonly Measured[]): number {
+  return Math.max(...list.map(({ peakBytes }) => peakBytes))
+}

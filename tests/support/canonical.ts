@@ -1,0 +1,75 @@
+import { literal } from '../../src/migration/sql.js'
+import type { Print } from './random-scalars.js'
+import { MOST_ITEMS, type RandomType } from './random-type.js'
+
+/**
+ * SQL of a text that differs whenever the value differs, and that every release prints alike. It takes values apart by
+ * position and by name, without lambdas: another way than that of the code under test.
+ */
+export function canonical(type: RandomType, value: string): string {
+  const parts = canonicalParts(type, value)
+  return `CASE WHEN ${value} IS NULL THEN 'n' ELSE ${parts} END`
+}
+
+function canonicalParts(type: RandomType, value: string): string {
+  switch (type.kind) {
+    case 'scalar':
+      return printed(type.scalar.print, value)
+    case 'enum':
+      return printed('text', value)
+    case 'alias':
+      return canonicalParts(type.base, value)
+    case 'list':
+      return items(type.item, value, 'len')
+    case 'array':
+      return concat("'a'", ...positions.slice(0, type.size).map((n) => canonical(type.item, `${value}[${n}]`)))
+    case 'struct':
+      return concat(`'('`, ...type.fields.map(({ name, type: part }) => canonical(part, `struct_extract(${value}, ${literal(name)})`)), `')'`)
+    case 'map':
+      return concat(items(type.key, `map_keys(${value})`, 'len'), `'='`, items(type.value, `map_values(${value})`, 'len'))
+    case 'union': {
+      const tag = `CAST(union_tag(${value}) AS VARCHAR)`
+      const cases = type.members.map(
+        ({ name, type: part }) => `WHEN ${literal(name)} THEN ${canonical(part, `union_extract(${value}, ${literal(name)})`)}`,
+      )
+      return concat(encoded(tag), `CASE ${tag} ${cases.join(' ')} END`)
+    }
+    default:
+      return type satisfies never
+  }
+}
+
+const positions = Array.from({ length: MOST_ITEMS }, (_, n) => n + 1)
+
+function items(item: RandomType, list: string, length: string): string {
+  const whole = item.kind === 'scalar' && item.scalar.print === 'number'
+  const content = whole ? [`md5(CAST(${list} AS VARCHAR))`] : positions.map((n) => canonical(item, `${list}[${n}]`))
+  return concat(`'['`, `CAST(${length}(${list}) AS VARCHAR)`, ...content, `']'`)
+}
+
+function printed(print: Print, value: string): string {
+  switch (print) {
+    case 'number':
+    case 'plain':
+      return `CAST(${value} AS VARCHAR)`
+    case 'text':
+      return encoded(`CAST(${value} AS VARCHAR)`)
+    case 'blob':
+      return `to_base64(${value})`
+    case 'micros':
+      // Old releases print no finer fractions.
+      return `CAST(CAST(${value} AS TIMESTAMP) AS VARCHAR)`
+    case 'interval':
+      return concat(...['year', 'month', 'day', 'hour', 'minute', 'microsecond'].map((part) => `CAST(date_part('${part}', ${value}) AS VARCHAR)`))
+    default:
+      return print satisfies never
+  }
+}
+
+function encoded(text: string): string {
+  return `CASE WHEN strlen(${text}) > 100 THEN strlen(${text}) || '#' || md5(${text}) ELSE to_base64(encode(${text})) END`
+}
+
+function concat(...parts: readonly string[]): string {
+  return parts.map((part) => `(${part})`).join(` || ',' || `)
+}

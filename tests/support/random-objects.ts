@@ -1,0 +1,92 @@
+import { ident, literal, qualified } from '../../src/migration/sql.js'
+import type { Names } from './random-names.js'
+import { Names as NewNames } from './random-names.js'
+import type { RandomColumn, RandomRelation, RandomTable } from './random-table.js'
+import type { Random } from './random.js'
+
+/** Statements that make a sequence and take some numbers from it. */
+export function randomSequence(random: Random, name: string): string[] {
+  const by = random.pick([1, 1, 3, -2])
+  const limits = random.pick(['', 'MINVALUE -3 MAXVALUE 5 ', 'MINVALUE -9223372036854775807 '])
+  const start = limits === '' ? (by > 0 ? 1 : -1) : random.int(-3, 5)
+  const cycle = limits !== '' && random.chance(0.5) ? 'CYCLE' : 'NO CYCLE'
+  const taken = limits.includes('MAXVALUE') ? (cycle === 'CYCLE' ? random.int(0, 12) : 0) : random.int(0, 12)
+  return [
+    `CREATE SEQUENCE ${name} INCREMENT BY ${by} ${limits}START ${start} ${cycle}`,
+    ...Array.from({ length: taken }, () => `SELECT nextval(${literal(name)})`),
+  ]
+}
+
+/** Secondary indexes: unique, of several columns, and on an expression. */
+export function randomIndexes(random: Random, names: Names, table: RandomTable): string[] {
+  const on = qualified(table.schema, table.name)
+  const indexable = table.columns.filter(({ type }) => type.kind === 'scalar' && type.scalar.key !== undefined)
+  const list = (columns: readonly RandomColumn[]): string => columns.map(({ name }) => ident(name)).join(', ')
+  const [first, second] = indexable
+  const statements: string[] = []
+  const add = (definition: string, unique = ''): void => {
+    statements.push(`CREATE ${unique}INDEX ${ident(names.fresh())} ON ${on} (${definition})`)
+  }
+  if (first && random.chance(0.4)) add(list([random.pick(indexable)]))
+  if (first && second && random.chance(0.3)) add(list([second, first]))
+  if (table.key && random.chance(0.3)) add(list(table.key.columns), 'UNIQUE ')
+  if (first && random.chance(0.2)) add(`(strlen(CAST(${ident(first.name)} AS VARCHAR)) + 1)`)
+  return statements
+}
+
+/** A view on tables and views. */
+export function randomView(
+  random: Random,
+  name: { schema: string; name: string },
+  relations: readonly RandomRelation[],
+): RandomRelation & { statement: string } {
+  const relation = random.pick(relations)
+  const from = qualified(relation.schema, relation.name)
+  const create = (columns: readonly RandomColumn[], query: string, aliases = ''): RandomRelation & { statement: string } => ({
+    ...name,
+    columns,
+    statement: `CREATE VIEW ${qualified(name.schema, name.name)}${aliases} AS ${query}`,
+  })
+  const names = new NewNames(random)
+  const renamed = relation.columns.map((column) => ({ column, name: names.fresh() }))
+  const columns = renamed.map(({ column, name: alias }) => ({ ...column, name: alias }))
+  const list = renamed.map(({ column, name: alias }) => `${ident(column.name)} AS ${ident(alias)}`).join(', ')
+  switch (random.int(0, 3)) {
+    case 0:
+      return create(relation.columns, `SELECT * FROM ${from}`)
+    case 1:
+      return create(columns, `SELECT * FROM ${from}`, ` (${columns.map((column) => ident(column.name)).join(', ')})`)
+    case 2:
+      return create(columns, `SELECT ${list} FROM ${from} AS "t; x" WHERE true OR 'it''s' = '--'`)
+    default:
+      return create(columns, `WITH q AS (SELECT * FROM ${from}) SELECT ${list} FROM q UNION ALL SELECT ${list} FROM ${from}`)
+  }
+}
+
+/** A macro, and queries that call it. */
+export function randomMacros(random: Random, name: string, tables: readonly RandomTable[]): { statement: string; calls: string[] } {
+  const names = new NewNames(random)
+  const [p, q] = [ident(names.fresh()), ident(names.fresh())]
+  const table = random.pick(tables)
+  const from = qualified(table.schema, table.name)
+  const value = (call: string): string => `SELECT CAST(${name}${call} AS VARCHAR) AS result`
+  const rows = (call: string): string => `SELECT string_agg(CAST(x AS VARCHAR) || ',' || CAST(n AS VARCHAR), ';') AS result FROM ${name}${call}`
+  const make = (definition: string, ...calls: string[]): { statement: string; calls: string[] } => ({
+    statement: `CREATE MACRO ${name}${definition}`,
+    calls,
+  })
+  switch (random.int(0, 5)) {
+    case 0:
+      return make(`(${p}) AS ${p} + 1`, value('(41)'))
+    case 1:
+      return make(`(${p}, ${q} := 5) AS (${p} * ${q}) - 1`, value('(3)'), value(`(3, ${q} := 7)`))
+    case 2:
+      return make(`(${p}, ${q} := 'it''s; x') AS ${p} || ${q} || 'a ''; b'`, value(`('a')`), value(`('a', ${q} := 'b')`))
+    case 3:
+      return make(`() AS 42`, value('()'))
+    case 4:
+      return make(`(${p}) AS (SELECT count(*) + ${p} FROM ${from})`, value('(1)'))
+    default:
+      return make(`(${p}) AS TABLE SELECT ${p} AS x, count(*) AS n FROM ${from}`, rows('(1)'))
+  }
+}

@@ -1,0 +1,104 @@
+import { ident, literal, qualified } from '../../src/migration/sql.js'
+import { Names } from './random-names.js'
+import { scalarsOf } from './random-scalars.js'
+import { type RandomRelation, type RandomTable, TableMaker } from './random-table.js'
+import { type Palette, randomType, type RandomType, typeSql } from './random-type.js'
+import { randomIndexes, randomMacros, randomSequence, randomView } from './random-objects.js'
+import { Random } from './random.js'
+
+/** A schema with everything in it, as statements and as what can be read from it afterwards. */
+export interface RandomSchema {
+  readonly seed: number
+  readonly statements: readonly string[]
+  readonly tables: readonly RandomTable[]
+  readonly views: readonly RandomRelation[]
+  /** SQL names of its sequences. */
+  readonly sequences: readonly string[]
+  /** Queries that give one text. */
+  readonly calls: readonly string[]
+}
+
+/**
+ * The schema of a seed. Names hold the seed where schemas share a namespace, so that many fit into one file.
+ * `stable`: for releases from 1.4 on, with the types that they have; else for 0.8.1.
+ */
+export function randomSchema(seed: number, stable: boolean): RandomSchema {
+  const random = new Random(seed)
+  const statements: string[] = []
+  const spaces = makeSpaces(random, seed, statements)
+  const palette: Palette = { scalars: scalarsOf(stable), named: [], arrays: stable, names: () => new Names(random) }
+  const named = makeTypes(random, seed, stable, palette, statements)
+  const around = { ...palette, named }
+  const sequences = random.times(0, 2, () => {
+    const { schema, names } = random.pick(spaces)
+    const name = qualified(schema, names.fresh())
+    statements.push(...randomSequence(random, name))
+    return name
+  })
+  const tables: RandomTable[] = []
+  for (let left = random.int(1, 4); left > 0; left--) {
+    const { schema, names } = random.pick(spaces)
+    const table = new TableMaker(random, { palette: around, parents: tables, sequences: [] }).make(schema, names.fresh())
+    tables.push(table)
+    statements.push(...table.statements)
+  }
+  const indexes = spaces.flatMap(({ schema, names }) =>
+    tables.filter((table) => table.schema === schema).flatMap((table) => randomIndexes(random, names, table)),
+  )
+  const views: RandomRelation[] = []
+  for (let left = random.int(0, 2); left > 0; left--) {
+    const { schema, names } = random.pick(spaces)
+    const view = randomView(random, { schema, name: names.fresh() }, [...tables, ...views])
+    views.push(view)
+    statements.push(view.statement)
+  }
+  const macros = random.times(0, random.pick([0, 0, 2]), () => {
+    const { schema, names } = random.pick(spaces)
+    return randomMacros(random, qualified(schema, names.fresh()), tables)
+  })
+  statements.push(...indexes, ...macros.map(({ statement }) => statement))
+  return { seed, statements, tables, views, sequences, calls: macros.flatMap(({ calls }) => calls) }
+}
+
+interface Space {
+  readonly schema: string
+  readonly names: Names
+}
+
+function makeSpaces(random: Random, seed: number, statements: string[]): Space[] {
+  const suffix = ` ${seed}`
+  const schemas = new Names(random, suffix)
+  const spaces = random.times(1, 2, (): Space => {
+    if (random.chance(0.3)) return { schema: 'main', names: new Names(random, suffix) }
+    const schema = schemas.fresh()
+    statements.push(`CREATE SCHEMA ${ident(schema)}`)
+    return { schema, names: new Names(random) }
+  })
+  const [first, second] = spaces
+  return first && second?.schema === first.schema ? [first] : spaces
+}
+
+/** Enums, small and large, and names for other types. */
+function makeTypes(random: Random, seed: number, stable: boolean, palette: Palette, statements: string[]): RandomType[] {
+  const names = new Names(random, ` type ${seed}`)
+  return random.times(0, 3, (): RandomType => {
+    const name = ident(names.fresh())
+    if (random.chance(0.25)) {
+      const base = randomType(random, palette, random.int(0, 1))
+      statements.push(`CREATE TYPE ${name} AS ${typeSql(base)}`)
+      return { kind: 'alias', sql: name, base }
+    }
+    const labels = enumLabels(random)
+    const inline = `ENUM(${labels.map(literal).join(', ')})`
+    if (stable && random.chance(0.3)) return { kind: 'enum', sql: inline, labels }
+    statements.push(`CREATE TYPE ${name} AS ${inline}`)
+    return { kind: 'enum', sql: name, labels }
+  })
+}
+
+function enumLabels(random: Random): string[] {
+  // More than 255 labels take two bytes a value.
+  if (random.chance(0.1)) return Array.from({ length: 300 }, (_, n) => `label ${n}`)
+  const labels = new Names(random)
+  return random.times(1, 6, () => labels.fresh())
+}

@@ -1,0 +1,130 @@
+import { ident, literal } from '../../src/migration/sql.js'
+import type { Names } from './random-names.js'
+import type { Random } from './random.js'
+import type { Scalar } from './random-scalars.js'
+
+/** A type of a column. */
+export type RandomType =
+  | { readonly kind: 'scalar'; readonly scalar: Scalar }
+  /** `sql` is its name, or the labels where the release takes them. */
+  | { readonly kind: 'enum'; readonly sql: string; readonly labels: readonly string[] }
+  | { readonly kind: 'alias'; readonly sql: string; readonly base: RandomType }
+  | { readonly kind: 'list'; readonly item: RandomType }
+  | { readonly kind: 'array'; readonly item: RandomType; readonly size: number }
+  | { readonly kind: 'struct'; readonly fields: readonly Member[] }
+  | { readonly kind: 'map'; readonly key: RandomType; readonly value: RandomType }
+  | { readonly kind: 'union'; readonly members: readonly Member[] }
+
+export interface Member {
+  readonly name: string
+  readonly type: RandomType
+}
+
+/** Lists of parts that must be taken apart one by one have at most so many items. */
+export const MOST_ITEMS = 3
+
+/** What types may be made of. */
+export interface Palette {
+  readonly scalars: readonly Scalar[]
+  /** Types that have a name already. */
+  readonly named: readonly RandomType[]
+  readonly arrays: boolean
+  names(): Names
+}
+
+export function randomType(random: Random, palette: Palette, depth: number): RandomType {
+  const kind = depth === 0 ? 'leaf' : random.pick(['leaf', 'list', 'list', 'struct', 'map', 'union', 'array'] as const)
+  const inner = (): RandomType => randomType(random, palette, depth - 1)
+  const members = (names = palette.names()): Member[] => random.times(1, 3, () => ({ name: names.fresh(), type: inner() }))
+  switch (kind) {
+    case 'leaf':
+      return random.chance(0.2) && palette.named.length > 0
+        ? random.pick(palette.named)
+        : { kind: 'scalar', scalar: random.pick(palette.scalars) }
+    case 'list':
+      return { kind, item: inner() }
+    case 'array':
+      return palette.arrays ? { kind, item: inner(), size: random.int(1, MOST_ITEMS) } : { kind: 'list', item: inner() }
+    case 'struct':
+      return { kind, fields: members() }
+    case 'map':
+      return { kind, key: random.chance(0.8) ? randomType(random, palette, 0) : inner(), value: inner() }
+    case 'union':
+      return { kind, members: members() }
+    default:
+      return kind satisfies never
+  }
+}
+
+export function typeSql(type: RandomType): string {
+  switch (type.kind) {
+    case 'scalar':
+      return type.scalar.sql
+    case 'enum':
+    case 'alias':
+      return type.sql
+    case 'list':
+      return `${typeSql(type.item)}[]`
+    case 'array':
+      return `${typeSql(type.item)}[${type.size}]`
+    case 'struct':
+      return `STRUCT(${membersSql(type.fields)})`
+    case 'map':
+      return `MAP(${typeSql(type.key)}, ${typeSql(type.value)})`
+    case 'union':
+      return `UNION(${membersSql(type.members)})`
+    default:
+      return type satisfies never
+  }
+}
+
+function membersSql(members: readonly Member[]): string {
+  return members.map(({ name, type }) => `${ident(name)} ${typeSql(type)}`).join(', ')
+}
+
+/** SQL of a random value of exactly this type, or of its NULL. */
+export function randomValue(random: Random, type: RandomType, nulls = 0.15): string {
+  if (random.chance(nulls)) return `CAST(NULL AS ${typeSql(type)})`
+  const items = (from: number, to: number, of: RandomType): string => random.times(from, to, () => randomValue(random, of)).join(', ')
+  switch (type.kind) {
+    case 'scalar':
+      return type.scalar.value(random)
+    case 'enum':
+      return `CAST(${literal(random.pick(type.labels))} AS ${type.sql})`
+    case 'alias':
+      return `CAST(${randomValue(random, type.base, 0)} AS ${type.sql})`
+    case 'list':
+      return `CAST([${items(0, mostItems(random, type.item), type.item)}] AS ${typeSql(type)})`
+    case 'array':
+      return `CAST([${items(type.size, type.size, type.item)}] AS ${typeSql(type)})`
+    case 'struct': {
+      const fields = type.fields.map((field) => `${ident(field.name)} := ${randomValue(random, field.type)}`)
+      return `CAST(struct_pack(${fields.join(', ')}) AS ${typeSql(type)})`
+    }
+    case 'map':
+      return mapValue(random, type)
+    case 'union': {
+      const member = random.pick(type.members)
+      return `CAST(union_value(${ident(member.name)} := ${randomValue(random, member.type)}) AS ${typeSql(type)})`
+    }
+    default:
+      return type satisfies never
+  }
+}
+
+/** Now and then more items than fit into one vector of the engine. */
+function mostItems(random: Random, item: RandomType): number {
+  const plain = item.kind === 'scalar' && item.scalar.print === 'number'
+  return plain && random.chance(0.03) ? 2100 : MOST_ITEMS
+}
+
+function mapValue(random: Random, type: Extract<RandomType, { kind: 'map' }>): string {
+  const [key, value] = [typeSql(type.key), typeSql(type.value)]
+  // Keys that are different for sure; of other types there is one.
+  const counted = type.key.kind === 'scalar' ? type.key.scalar.key : undefined
+  const keys = counted
+    ? random.times(0, MOST_ITEMS, (n) => counted(n * 7 + 1))
+    : random.times(0, 1, () => randomValue(random, type.key, 0))
+  const values = keys.map(() => randomValue(random, type.value))
+  return `map(CAST([${keys.join(', ')}] AS ${key}[]), CAST([${values.join(', ')}] AS ${value}[]))`
+}
