@@ -5,7 +5,7 @@ import { duckdbFiles } from '../src/cli/duckdb-files.js'
 import { DuckfleetError } from '../src/errors.js'
 import { measure } from './measure.js'
 import { benchProgram, bundledArchive } from './project.js'
-import { stockReader } from './stock.js'
+import { stockCommands, stockReader } from './stock.js'
 import { unpackArchive, unpackFile } from './unpack.js'
 
 /** Something to measure: one big file, or a folder of many small ones. */
@@ -20,6 +20,7 @@ export interface CaseOptions {
   /** Folder of `*.duckdb`, `*.duckdb.xz` or `*.duckdb.br`; undefined: files are made. */
   readonly benchDir: string | undefined
   readonly engines: readonly InstalledEngine[]
+  readonly target: InstalledEngine
   /** How many small trackers. */
   readonly trackers: number
 }
@@ -90,24 +91,50 @@ function bundled(name: string, kind: BenchCase['kind'], file: string): BenchCase
 }
 
 /**
- * Copies of the bundled trackers. Where the native engines of some of them are installed, of those only: stock is
- * measured at its best.
+ * Copies of the bundled trackers: of those that stock can carry at all, and, where the native engines of some of them
+ * are installed, of those only. So stock is measured at its best.
  */
-function trackersCase({ engines, trackers }: CaseOptions): BenchCase {
+function trackersCase({ engines, target, trackers }: CaseOptions): BenchCase {
   const prepare: BenchCase['prepare'] = async (folder, signal) => {
     const whole = `${folder}.unpacked`
-    await unpackArchive(bundledArchive('trackers'), whole, signal)
-    const all = await duckdbFiles(whole)
-    const readers = await Promise.all(all.map((file) => stockReader(file, engines)))
-    const native = all.filter((_, i) => readers[i]?.driver === 'native')
-    const samples = native.length > 0 ? native : all
-    for (let copy = 0; copy < trackers; copy++) {
-      const sample = samples[copy % samples.length] ?? ''
-      const own = path.join(folder, String(copy))
-      await mkdir(own)
-      await copyFile(sample, path.join(own, path.basename(sample)))
+    try {
+      await unpackArchive(bundledArchive('trackers'), whole, signal)
+      const samples = await stockSamples(whole, engines, target, signal)
+      for (let copy = 0; copy < trackers; copy++) {
+        const sample = samples[copy % samples.length] ?? ''
+        const own = path.join(folder, String(copy))
+        await mkdir(own)
+        await copyFile(sample, path.join(own, path.basename(sample)))
+      }
+    } finally {
+      await rm(whole, { recursive: true, force: true })
     }
-    await rm(whole, { recursive: true })
   }
   return { name: `trackers-${trackers}`, kind: 'fleet', prepare }
+}
+
+async function stockSamples(
+  folder: string,
+  engines: readonly InstalledEngine[],
+  target: InstalledEngine,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const carried: { readonly file: string; readonly reader: InstalledEngine }[] = []
+  for (const [i, file] of (await duckdbFiles(folder)).entries()) {
+    const sample = { file, reader: await stockReader(file, engines) }
+    const trial = path.join(folder, `trial-${i}`)
+    await mkdir(trial)
+    try {
+      await measure(stockCommands([sample], target, trial), process.env, signal)
+      carried.push(sample)
+    } catch {
+      // Such as negative intervals, which Parquet refuses.
+      signal.throwIfAborted()
+    }
+  }
+  const native = carried.filter(({ reader }) => reader.driver === 'native')
+  const samples = native.length > 0 ? native : carried
+  if (samples.length === 0)
+    throw new DuckfleetError('engine', 'EXPORT and IMPORT carry none of the bundled trackers')
+  return samples.map(({ file }) => file)
 }

@@ -40,7 +40,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const engines = await locateEngines(readConfig().enginesFolder)
   const target = chooseTarget(undefined, engines)
   const benchDir = process.env['BENCH_DIR']
-  const cases = await benchCases({ benchDir, engines, trackers: count(flags.trackers) })
+  const cases = await benchCases({ benchDir, engines, target, trackers: count(flags.trackers) })
   const chosen = choose(cases, flags.case)
   if (flags.list === true) {
     print(chosen.map(({ name }) => name))

@@ -50,7 +50,7 @@ async function readSequences(session: Session, where: string): Promise<Sequence[
       cycle: flag(row, 'cycle'),
     }
     // The statement that the engine prints starts where the sequence goes on; `start_value` ignores the WAL.
-    const start = /\bSTART (-?\d+)/.exec(text(row, 'sql').slice(name.name.length))?.[1] ?? text(row, 'min')
+    const start = /\bSTART (-?\d+) (?:NO )?CYCLE;?\s*$/.exec(text(row, 'sql'))?.[1] ?? text(row, 'min')
     return { ...name, ...limits, next: nextValue(start, limits) }
   })
 }

@@ -13,6 +13,7 @@ import {
 } from './ddl.js'
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
+import { divisionWarnings, typeWarnings } from './changed-meaning.js'
 import { createBroken } from './stand-ins.js'
 import { qualifyMain, schemaClashes } from './search-path.js'
 
@@ -38,7 +39,11 @@ interface Item {
  * macros on views, checks on macros). The reference then also shows what the finished catalog must look like.
  * @throws DuckfleetError `unsupported`, naming the object that the target refuses.
  */
-export async function buildSchema(reference: Session, catalog: Catalog): Promise<SchemaScript> {
+export async function buildSchema(
+  reference: Session,
+  catalog: Catalog,
+  source: string,
+): Promise<SchemaScript> {
   const builder = new Builder(reference)
   for (const schema of catalog.schemas) await builder.run('schema', createSchema(schema))
   for (const type of catalog.types) await builder.run(`type ${display(type)}`, createType(type))
@@ -65,7 +70,8 @@ export async function buildSchema(reference: Session, catalog: Catalog): Promise
   builder.refuse(await builder.fixpoint(waiting.length > 0 ? [] : views.map(viewItem)))
   for (const view of views) await builder.compareView(view)
   for (const view of catalog.views.filter(isBroken)) await builder.noteRepaired(view)
-  return { tables, indexes, views: builder.take(), warnings: builder.warnings }
+  const warnings = [...builder.warnings, ...divisionWarnings(catalog, source, reference.release)]
+  return { tables, indexes, views: builder.take(), warnings }
 }
 
 function viewItem(view: View): Item {
@@ -144,6 +150,7 @@ class Builder {
     if ('broken' in now) throw refused(what, now.broken)
     const before = view.columns.map((column) => column.name)
     const after = now.map((column) => column.name)
+    this.warnings.push(...typeWarnings(view, now))
     if (before.join('\0') === after.join('\0')) return
     if (before.length !== after.length)
       throw refused(what, `it had the columns ${before.join(', ')} and would have ${after.join(', ')}`)

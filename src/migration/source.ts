@@ -102,7 +102,7 @@ export async function readSchema(
   }
   const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
   const reference = await opening
-  const script = await buildSchema(reference, catalog)
+  const script = await buildSchema(reference, catalog, source.database.release)
   const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
   await reference.close()
   return { catalog, script, reference: rows }

@@ -1,7 +1,7 @@
 import type { Catalog, ObjectName, View, ViewColumn } from './catalog.js'
 import { createView } from './ddl.js'
 import { type Session, SqlError } from './session.js'
-import { ident, isSymbol, isWord, qualified, tokenize } from './sql.js'
+import { closingBracket, ident, isSymbol, isWord, qualified, splitList, tokenize } from './sql.js'
 import { renderType } from './types.js'
 
 /**
@@ -53,10 +53,10 @@ function create(standIn: StandIn, view: View): string {
       return `CREATE TABLE ${qualified(standIn.schema, standIn.name)} (${columns.join(', ')})`
     }
     case 'table-macro': {
-      const columns = view.recorded.map(
-        ({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`,
-      )
-      return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n)}) AS TABLE SELECT ${columns.join(', ') || '1'}`)}`
+      const columns = view.recorded.map(({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`)
+      const body = `AS TABLE (SELECT ${columns.join(', ') || '1'})`
+      const { named, counts } = callsOf(view.query, standIn.name)
+      return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n, named)}) ${body}`, counts)}`
     }
     case 'macro':
       return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n)}) AS CAST(NULL AS ${standIn.type})`)}`
@@ -65,13 +65,33 @@ function create(standIn: StandIn, view: View): string {
   }
 }
 
-/** One macro that takes no to six arguments. */
-function variants(of: (parameterCount: number) => string): string {
-  return [0, 1, 2, 3, 4, 5, 6].map(of).join(', ')
+const ANY_COUNT = [0, 1, 2, 3, 4, 5, 6]
+
+/** One macro that takes any of so many arguments. */
+function variants(of: (parameterCount: number) => string, counts = ANY_COUNT): string {
+  return counts.map(of).join(', ')
 }
 
-function parameters(count: number): string {
-  return Array.from({ length: count }, (_, i) => `p${i}`).join(', ')
+function parameters(count: number, named: readonly string[] = []): string {
+  const positional = Array.from({ length: count }, (_, i) => `p${i}`)
+  return [...positional, ...named.map((name) => `${ident(name)} := NULL`)].join(', ')
+}
+
+/** With which arguments a function is called: those such as `header = true`, and how many others. */
+function callsOf(query: string, called: string): { named: string[]; counts: number[] } {
+  const tokens = tokenize(query)
+  const named = new Set<string>()
+  const counts = new Set<number>()
+  for (const [i, token] of tokens.entries()) {
+    const open = tokens[i + 1]
+    if (!open || !isSymbol(open, '(') || token.text.toLowerCase() !== called.toLowerCase()) continue
+    const end = closingBracket(query, open.start) ?? query.length + 1
+    const found = splitList(query.slice(open.end, end - 1)).map((argument) => /^(\w+)\s*:?=/.exec(argument)?.[1])
+    for (const name of found) if (name !== undefined) named.add(name.toLowerCase())
+    counts.add(found.filter((name) => name === undefined).length)
+  }
+  // Variants of other counts would match a call with named arguments too.
+  return { named: [...named], counts: named.size > 0 ? [...counts] : ANY_COUNT }
 }
 
 function drop(standIn: StandIn): string {
@@ -116,7 +136,7 @@ function learn(complaint: string, standIns: StandIn[], view: View, catalog: Cata
     /Referenced column "([^"]+)" not found/.exec(complaint)?.[1] ??
     /does not have a column named "([^"]+)"/.exec(complaint)?.[1]
   if (column !== undefined) return addColumn(column, complaint, standIns, view, guess)
-  return /Permission|IO Error|HTTP Error/.test(complaint) && addOutside(standIns, view)
+  return /Permission|IO Error|HTTP Error|Missing Extension/.test(complaint) && addOutside(standIns, view)
 }
 
 /** For a view that reads something outside the database, which no engine here may touch. */

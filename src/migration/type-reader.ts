@@ -3,14 +3,7 @@ import { list, optionalText, text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, literal } from './sql.js'
 import type { UserType } from './catalog.js'
-import {
-  type DuckType,
-  type Field,
-  isScalarName,
-  mapParts,
-  parseSimpleType,
-  type ScalarName,
-} from './types.js'
+import { type DuckType, type Field, isScalarName, mapParts, parseSimpleType } from './types.js'
 
 /** A place where a value of the type in question can be had: `SELECT expression AS e FROM relation`. */
 interface Probe {

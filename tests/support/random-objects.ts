@@ -7,14 +7,19 @@ import type { Random } from './random.js'
 /** Statements that make a sequence and take some numbers from it. */
 export function randomSequence(random: Random, name: string): string[] {
   const by = random.pick([1, 1, 3, -2])
-  const limits = random.pick(['', 'MINVALUE -3 MAXVALUE 5 ', 'MINVALUE -9223372036854775807 '])
-  const start = limits === '' ? (by > 0 ? 1 : -1) : random.int(-3, 5)
-  const cycle = limits !== '' && random.chance(0.5) ? 'CYCLE' : 'NO CYCLE'
-  const taken = limits.includes('MAXVALUE') ? (cycle === 'CYCLE' ? random.int(0, 12) : 0) : random.int(0, 12)
-  return [
-    `CREATE SEQUENCE ${name} INCREMENT BY ${by} ${limits}START ${start} ${cycle}`,
-    ...Array.from({ length: taken }, () => `SELECT nextval(${literal(name)})`),
-  ]
+  const take = (most: number): string[] => random.times(0, most, () => `SELECT nextval(${literal(name)})`)
+  const head = `CREATE SEQUENCE ${name} INCREMENT BY ${by}`
+  switch (random.int(0, 3)) {
+    case 0:
+      return [`${head} MINVALUE -3 MAXVALUE 5 START ${random.int(-3, 5)} CYCLE`, ...take(12)]
+    case 1:
+      // Its numbers are used up.
+      return [`CREATE SEQUENCE ${name} MINVALUE 1 MAXVALUE 3 NO CYCLE`, ...Array.from({ length: 3 }, () => take(1)).flat()]
+    case 2:
+      return [`${head} MINVALUE -9223372036854775807 MAXVALUE 9223372036854775806 START ${random.int(-1e9, 1e9)}`, ...take(3)]
+    default:
+      return [head, ...take(12)]
+  }
 }
 
 /** Secondary indexes: unique, of several columns, and on an expression. */

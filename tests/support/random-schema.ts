@@ -30,8 +30,9 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
   const named = makeTypes(random, seed, stable, palette, statements)
   const around = { ...palette, named }
   const sequences = random.times(0, 2, () => {
-    const { schema, names } = random.pick(spaces)
-    const name = qualified(schema, names.fresh())
+    // The nextval of 0.8.1 takes no quotes in names.
+    const { schema, names } = random.pick(spaces.filter((space) => !space.schema.includes('"')))
+    const name = qualified(schema, names.fresh('"'))
     statements.push(...randomSequence(random, name))
     return name
   })
@@ -68,9 +69,10 @@ interface Space {
 function makeSpaces(random: Random, seed: number, statements: string[]): Space[] {
   const suffix = ` ${seed}`
   const schemas = new Names(random, suffix)
+  let spaceCount = 0
   const spaces = random.times(1, 2, (): Space => {
     if (random.chance(0.3)) return { schema: 'main', names: new Names(random, suffix) }
-    const schema = schemas.fresh()
+    const schema = schemas.fresh(spaceCount++ === 0 ? '"' : undefined)
     statements.push(`CREATE SCHEMA ${ident(schema)}`)
     return { schema, names: new Names(random) }
   })

@@ -68,7 +68,8 @@ export class TableMaker {
     const key = random.chance(0.5) ? this.keyGroup() : undefined
     const keyRows = key ? Array.from({ length: count }, (_, n) => key.row?.(n) ?? []) : []
     const own = key && random.chance(0.3) ? this.reference(key.columns, keyRows, table, true) : undefined
-    const parents = this.around.parents.filter((parent) => parent.key !== undefined)
+    // No release takes a foreign key into another schema.
+    const parents = this.around.parents.filter((parent) => parent.schema === schema && parent.key !== undefined)
     const parent = parents.length > 0 && random.chance(0.5) ? random.pick(parents) : undefined
     const child = parent?.key && this.reference(parent.key.columns, parent.key.rows, qualified(parent.schema, parent.name), false)
     const plain = random.times(1, 5, () => this.plainGroup())
@@ -132,7 +133,8 @@ export class TableMaker {
     return {
       columns: [column],
       definitions: [`${name} ${typeSql(column.type)}${collation}${this.defaultOf(column)}${required ? ' NOT NULL' : ''}`],
-      constraints: random.chance(0.2) ? [this.check(column)] : [],
+      // The engine of 0.8.1 dies of a CHECK on a column with parts.
+      constraints: column.type.kind === 'scalar' && random.chance(0.2) ? [this.check(column)] : [],
       row: () => [randomValue(random, column.type, required ? 0 : 0.15)],
     }
   }
