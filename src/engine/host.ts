@@ -78,17 +78,19 @@ async function perform(
   }
 }
 
-/** Without the excerpt of the statement that DuckDB adds, and without Emscripten's source. */
+/** Without the excerpt of the statement that DuckDB adds, and without Emscripten's source. A Binder Error lists candidates. */
 function firstLines(message: string): string {
   const [head = ''] = message.split(/\n+LINE \d+:/)
   return head
     .replaceAll(/\s*\n\s*/g, ' ')
     .trim()
-    .slice(0, 600)
+    .slice(0, message.startsWith('Binder Error') ? 4_000 : 600)
 }
 
 function classify(message: string, error: unknown): FailureKind {
   if (error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')) return 'fatal'
+  // The rest of such a message is names and text of the file's own.
+  if (/^(?:Error: )?(?:Binder|Catalog|Parser) Error/.test(message)) return 'sql'
   if (
     /INTERNAL Error|FATAL Error|abort\(|Aborted|out of bounds|table index|null function|unreachable/i.test(
       message,

@@ -3,13 +3,15 @@ import { flag, groupBy, list, optionalText, text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
 import { ident, qualified } from './sql.js'
 import { splitIndex, splitView } from './statement-head.js'
-import { generatedExpressions, type KeyedTable, readConstraints } from './table-reader.js'
+import { type Fits, generatedExpressions, type KeyedTable, readConstraints } from './table-reader.js'
 import { readUserTypes, TypeReader } from './type-reader.js'
 
 /** A catalog whose views have not been tried yet: trying one may run what a stranger wrote. */
 export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
   /** Columns that are recorded in the file, of tables and views, by schema and name. */
   readonly recorded: ReadonlyMap<string, readonly Row[]>
+  /** What could not be told for sure. */
+  readonly warnings: readonly string[]
 }
 
 /** Reads the catalog of a file of 0.4 – 0.8, without macros. `folder`: where a small Parquet file may be written. */
@@ -20,12 +22,16 @@ export async function readCatalog(session: Session, folder: string): Promise<Tab
     `SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ${where} ORDER BY oid`,
   )
   const recorded = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
+  const warnings: string[] = []
   return {
     schemas: schemas.map((row) => text(row, 'schema_name')),
     types,
     recorded,
+    warnings,
     sequences: await readSequences(session, where),
-    tables: await readTables(session, where, new TypeReader(session, types), recorded),
+    tables: await readTables(session, where, new TypeReader(session, types), recorded, (warning) =>
+      warnings.push(warning),
+    ),
     indexes: await readIndexes(session, where),
   }
 }
@@ -82,6 +88,7 @@ async function readTables(
   where: string,
   types: TypeReader,
   columns: TableCatalog['recorded'],
+  warn: (text: string) => void,
 ): Promise<Table[]> {
   const tables = await session.query(
     `SELECT schema_name, table_name, sql FROM duckdb_tables() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY table_oid`,
@@ -107,14 +114,34 @@ async function readTables(
       keys: keys.map((c) => list(c, 'columns')),
     })
   }
-  return keyed.map(({ keys, ...table }) => ({
-    ...table,
-    constraints: readConstraints(
-      constraints.get(`${table.schema}\0${table.name}`) ?? [],
-      { ...table, keys },
-      keyed,
-    ),
-  }))
+  const fits =
+    (table: KeyedTable): Fits =>
+    (columns, { referenced }) =>
+      hasParents(session, table, columns, referenced)
+  const complete: Table[] = []
+  for (const { keys, ...table } of keyed) {
+    const rows = constraints.get(`${table.schema}\0${table.name}`) ?? []
+    const own = { ...table, keys }
+    complete.push({ ...table, constraints: await readConstraints(rows, own, keyed, fits(own), warn) })
+  }
+  return complete
+}
+
+/** Does every row of a table that refers to itself find its parent by these columns? */
+async function hasParents(
+  session: Session,
+  { schema, name }: KeyedTable,
+  columns: readonly string[],
+  referenced: readonly string[],
+): Promise<boolean> {
+  const relation = qualified(schema, name)
+  const present = columns.map((column) => `c.${ident(column)} IS NOT NULL`)
+  const equal = columns.map((column, i) => `p.${ident(referenced[i] ?? '')} = c.${ident(column)}`)
+  const rows = await session.query(
+    `SELECT 1 AS orphan FROM ${relation} c LEFT JOIN ${relation} p ON ${equal.join(' AND ')}
+     WHERE ${present.join(' AND ')} AND p.${ident(referenced[0] ?? '')} IS NULL LIMIT 1`,
+  )
+  return rows.length === 0
 }
 
 function key(row: Row, name: string): string {

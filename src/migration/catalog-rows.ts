@@ -1,5 +1,7 @@
 import { difference } from './compare.js'
-import type { Row, Session } from './session.js'
+import { text } from './rows.js'
+import { type Cell, type Row, type Session, SqlError } from './session.js'
+import { ident, qualified, tokenize } from './sql.js'
 
 /** Catalog functions that are compared, in the order in which a difference is most telling. */
 const KINDS = [
@@ -46,12 +48,36 @@ export async function readCatalogRows(
       ' AND ',
     )
     const skip = kind === 'functions' && !options.macros
-    catalog.set(
-      kind,
-      skip ? [] : await session.query(`SELECT * FROM duckdb_${kind}() WHERE ${filter}${ORDER[kind] ?? ''}`),
-    )
+    const rows = skip
+      ? []
+      : await session.query(`SELECT * FROM duckdb_${kind}() WHERE ${filter}${ORDER[kind] ?? ''}`)
+    catalog.set(kind, kind === 'functions' ? await withDefaults(session, rows) : rows)
   }
   return catalog
+}
+
+/** More arguments than any macro takes. */
+const TOO_MANY = Array.from({ length: 200 }, () => 'NULL').join(', ')
+
+/**
+ * Macros with the defaults of their parameters, which no catalog function shows: the complaint about a call with too
+ * many arguments does, and it is made before the body is looked at.
+ */
+async function withDefaults(session: Session, macros: readonly Row[]): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const row of macros) {
+    const called = `${ident(text(row, 'database_name'))}.${qualified(text(row, 'schema_name'), text(row, 'function_name'))}`
+    const call = `${row['function_type'] === 'macro' ? '' : '* FROM '}${called}(${TOO_MANY})`
+    const complaint = await session.query(`EXPLAIN SELECT ${call}`).then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof SqlError) return error.message
+        throw error
+      },
+    )
+    rows.push({ ...row, parameter_defaults: complaint })
+  }
+  return rows
 }
 
 /** `index` for `indexes`, `macro` for `functions`. */
@@ -66,11 +92,14 @@ export function singular(kind: CatalogKind): string {
  */
 const VOLATILE = /(^|_)oid$|^database_name$|^estimated_size$|^constraint_index$|^constraint_name$/
 
+/** How a sequence came to its next value; the value itself stands in its `sql`. */
+const SEQUENCE_HISTORY = /^(start|last)_value$/
+
 /** @throws DuckfleetError `difference`, naming the first object that is missing, new or changed. */
 export function compareCatalogRows(wanted: CatalogRows, found: CatalogRows): void {
   for (const kind of KINDS) {
-    const want = stable(wanted.get(kind))
-    const have = stable(found.get(kind))
+    const want = stable(kind, wanted.get(kind))
+    const have = stable(kind, found.get(kind))
     const missing = subtract(want, have)[0]
     const extra = subtract(have, want)[0]
     if (missing !== undefined || extra !== undefined)
@@ -78,10 +107,28 @@ export function compareCatalogRows(wanted: CatalogRows, found: CatalogRows): voi
   }
 }
 
-function stable(rows: readonly Row[] | undefined): string[] {
-  return (rows ?? []).map((row) =>
-    JSON.stringify(Object.fromEntries(Object.entries(row).filter(([column]) => !VOLATILE.test(column)))),
-  )
+function stable(kind: CatalogKind, rows: readonly Row[] | undefined): string[] {
+  const ignored = (column: string): boolean =>
+    VOLATILE.test(column) || (kind === 'sequences' && SEQUENCE_HISTORY.test(column))
+  return (rows ?? []).map((row) => {
+    const cells = Object.entries(row).filter(([column]) => !ignored(column))
+    return JSON.stringify(
+      Object.fromEntries(cells.map(([column, cell]) => [column, SQL_TEXT.test(column) ? plain(cell) : cell])),
+    )
+  })
+}
+
+const SQL_TEXT = /^(sql|column_default|expression|constraint_text|macro_definition|parameter_defaults)$/
+
+/**
+ * SQL without white space and quotes of names: CAST(a AS "DECIMAL"(4, 1)) prints as CAST(a AS DECIMAL(4,1)) once the
+ * file has been opened again.
+ */
+function plain(cell: Cell): Cell {
+  if (typeof cell !== 'string') return cell
+  return tokenize(cell)
+    .map((token) => token.text)
+    .join(' ')
 }
 
 /** Multiset difference. */

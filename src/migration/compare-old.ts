@@ -24,5 +24,5 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
   const { catalog, script, reference } = await schema
   const tables = await exports.verified
   await verifyTarget(engines, { catalog, reference, tables, level: level === 'none' ? 'counts' : level })
-  return { catalog, rows: Number(rows), warnings: script.warnings }
+  return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
 }

@@ -26,7 +26,9 @@ export async function qualifyMain(target: Session, view: View, clashes: Readonly
   const [row] = await target.query(
     `SELECT CAST(json_serialize_sql(${literal(view.query)}) AS VARCHAR) AS ast`,
   )
-  const ast: unknown = JSON.parse(row ? text(row, 'ast') : '{}')
+  // Places in the text are 64-bit numbers, which JSON.parse would round, and which nobody needs.
+  const json = (row ? text(row, 'ast') : '{}').replaceAll(/"query_location":\d+/g, '"query_location":0')
+  const ast: unknown = JSON.parse(json)
   qualifyTables(ast, clashes, new Set())
   const [result] = await target.query(`SELECT json_deserialize_sql(${literal(JSON.stringify(ast))}) AS query`)
   return result ? { ...view, query: text(result, 'query') } : view

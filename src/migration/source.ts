@@ -7,7 +7,7 @@ import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
 import { buildSchema, type SchemaScript } from './schema-script.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
-import { sourceError } from './transfer-errors.js'
+import { sourceError, targetError } from './transfer-errors.js'
 import { hasMapKeys } from './type-reader.js'
 import { refuseTornWal } from './wal.js'
 
@@ -102,8 +102,12 @@ export async function readSchema(
   }
   const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
   const reference = await opening
-  const script = await buildSchema(reference, catalog, source.database.release)
-  const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
-  await reference.close()
-  return { catalog, script, reference: rows }
+  try {
+    const script = await buildSchema(reference, catalog, source.database.release)
+    const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
+    await reference.close()
+    return { catalog, script, reference: rows }
+  } catch (error) {
+    throw targetError(error, 'its catalog')
+  }
 }

@@ -53,7 +53,9 @@ function create(standIn: StandIn, view: View): string {
       return `CREATE TABLE ${qualified(standIn.schema, standIn.name)} (${columns.join(', ')})`
     }
     case 'table-macro': {
-      const columns = view.recorded.map(({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`)
+      const columns = view.recorded.map(
+        ({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`,
+      )
       const body = `AS TABLE (SELECT ${columns.join(', ') || '1'})`
       const { named, counts } = callsOf(view.query, standIn.name)
       return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n, named)}) ${body}`, counts)}`
@@ -86,7 +88,9 @@ function callsOf(query: string, called: string): { named: string[]; counts: numb
     const open = tokens[i + 1]
     if (!open || !isSymbol(open, '(') || token.text.toLowerCase() !== called.toLowerCase()) continue
     const end = closingBracket(query, open.start) ?? query.length + 1
-    const found = splitList(query.slice(open.end, end - 1)).map((argument) => /^(\w+)\s*:?=/.exec(argument)?.[1])
+    const found = splitList(query.slice(open.end, end - 1)).map(
+      (argument) => /^(\w+)\s*:?=/.exec(argument)?.[1],
+    )
     for (const name of found) if (name !== undefined) named.add(name.toLowerCase())
     counts.add(found.filter((name) => name === undefined).length)
   }

@@ -38,72 +38,87 @@ export type KeyedTable = Pick<Table, 'schema' | 'name' | 'columns'> & {
   readonly keys: readonly (readonly string[])[]
 }
 
+/** Tells whether every row of the table has its parent under this reference. */
+export type Fits = (columns: readonly string[], reference: Reference) => Promise<boolean>
+
 /**
  * Constraints other than NOT NULL, from rows of `duckdb_constraints()` in their order.
  * The text of a foreign key quotes nothing, so the referenced key is found by rendering every key there is in the
- * same way. That of a self-reference is empty: its key is inferred.
+ * same way. That of a self-reference is empty: its key is inferred from the types, and from the rows.
  * @throws DuckfleetError `unsupported` when a foreign key cannot be told.
  */
-export function readConstraints(
+export async function readConstraints(
   rows: readonly Row[],
   table: KeyedTable,
   tables: readonly KeyedTable[],
-): Constraint[] {
-  return rows.flatMap((row): Constraint[] => {
+  fits: Fits,
+  warn: (text: string) => void,
+): Promise<Constraint[]> {
+  const constraints: Constraint[] = []
+  for (const row of rows) {
     const columns = list(row, 'columns')
-    switch (text(row, 'type')) {
-      case 'PRIMARY KEY':
-        return [{ kind: 'primary-key', columns }]
-      case 'UNIQUE':
-        return [{ kind: 'unique', columns }]
-      case 'CHECK':
-        return [
-          {
-            kind: 'check',
-            expression: optionalText(row, 'expression') ?? checkExpression(text(row, 'definition')),
-          },
-        ]
-      case 'FOREIGN KEY':
-        return [
-          { kind: 'foreign-key', columns, ...referenced(text(row, 'definition'), columns, table, tables) },
-        ]
-      case 'NOT NULL':
-        return []
-      default:
-        throw new DuckfleetError(
-          'unsupported',
-          `table ${table.name} has a constraint of a kind that is not known: ${text(row, 'type')}`,
-        )
-    }
-  })
+    const kind = text(row, 'type')
+    const definition = text(row, 'definition')
+    if (kind === 'NOT NULL') continue
+    if (kind === 'PRIMARY KEY') constraints.push({ kind: 'primary-key', columns })
+    else if (kind === 'UNIQUE') constraints.push({ kind: 'unique', columns })
+    else if (kind === 'CHECK')
+      constraints.push({
+        kind: 'check',
+        expression: optionalText(row, 'expression') ?? checkExpression(definition),
+      })
+    else if (kind === 'FOREIGN KEY') {
+      const matches =
+        definition === ''
+          ? await fitting(selfReferences(columns, table), columns, fits)
+          : tables.flatMap((parent) => matchParent(definition, columns, parent))
+      const match = only(matches, columns, table, definition === '' ? warn : undefined)
+      constraints.push({ kind: 'foreign-key', columns, ...match })
+    } else
+      throw new DuckfleetError(
+        'unsupported',
+        `table ${table.name} has a constraint of an unknown kind: ${kind}`,
+      )
+  }
+  return constraints
+}
+
+async function fitting(
+  candidates: Reference[],
+  columns: readonly string[],
+  fits: Fits,
+): Promise<Reference[]> {
+  if (candidates.length < 2) return candidates
+  const found: Reference[] = []
+  for (const candidate of candidates) if (await fits(columns, candidate)) found.push(candidate)
+  return found
+}
+
+/** The one reference that is possible; with `warn`, the first of several, which its owner is told. */
+function only(
+  matches: readonly Reference[],
+  columns: readonly string[],
+  table: KeyedTable,
+  warn: ((text: string) => void) | undefined,
+): Reference {
+  const [match] = matches
+  const what = `${table.schema}.${table.name}: foreign key (${columns.join(', ')})`
+  if (match === undefined || (matches.length > 1 && warn === undefined))
+    throw new DuckfleetError('unsupported', `table ${what}: cannot tell what it refers to`)
+  if (matches.length > 1)
+    warn?.(
+      `table ${what} refers to another column of the same table, and no release before 0.9 tells which; taken: (${match.referenced.join(', ')})`,
+    )
+  return match
 }
 
 function checkExpression(definition: string): string {
   return definition.replace(/^CHECK\s*\(/i, '').replace(/\)\s*$/, '')
 }
 
-interface Reference {
+export interface Reference {
   readonly references: ObjectName
   readonly referenced: readonly string[]
-}
-
-function referenced(
-  definition: string,
-  columns: readonly string[],
-  table: KeyedTable,
-  tables: readonly KeyedTable[],
-): Reference {
-  const matches =
-    definition === ''
-      ? selfReferences(columns, table)
-      : tables.flatMap((parent) => matchParent(definition, columns, parent))
-  const [match] = matches
-  if (match === undefined || (definition !== '' && matches.length > 1))
-    throw new DuckfleetError(
-      'unsupported',
-      `table ${table.schema}.${table.name}: cannot tell what its foreign key (${columns.join(', ')}) refers to`,
-    )
-  return match
 }
 
 function matchParent(definition: string, columns: readonly string[], parent: KeyedTable): Reference[] {

@@ -40,7 +40,7 @@ export async function transfer(
   engines.expectRows(rows)
   const exports = exportTables(engines, source.database, source.plan, source.counts, level === 'full', hooks)
   const exported = watch.time('export', () => exports.written)
-  const schema = readSchema(engines, source, exported, reference)
+  const schema = readSchema(engines, source, exports.verified, reference)
   const imported = watch.time('import', () => importTables(target, schema, exports.tables))
   await allOrStop(engines, [exported, schema, imported, exports.verified])
   await source.database.close()
@@ -50,7 +50,7 @@ export async function transfer(
     const tables = await exports.verified
     await watch.time('verify', () => verifyTarget(engines, { catalog, reference: wanted, tables, level }))
   }
-  return { catalog, rows: Number(rows), warnings: script.warnings }
+  return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
 }
 
 /** All of them, or the first failure, after everything that was under way has stopped. */

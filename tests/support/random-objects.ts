@@ -25,7 +25,8 @@ export function randomSequence(random: Random, name: string): string[] {
 /** Secondary indexes: unique, of several columns, and on an expression. */
 export function randomIndexes(random: Random, names: Names, table: RandomTable): string[] {
   const on = qualified(table.schema, table.name)
-  const indexable = table.columns.filter(({ type }) => type.kind === 'scalar' && type.scalar.key !== undefined)
+  // The indexes of 0.8.1 take no text that holds the character of code 0.
+  const indexable = table.columns.filter(({ type }) => type.kind === 'scalar' && type.scalar.key !== undefined && type.scalar.print !== 'text')
   const list = (columns: readonly RandomColumn[]): string => columns.map(({ name }) => ident(name)).join(', ')
   const [first, second] = indexable
   const statements: string[] = []
@@ -90,7 +91,7 @@ export function randomMacros(random: Random, name: string, tables: readonly Rand
     case 3:
       return make(`() AS 42`, value('()'))
     case 4:
-      return make(`(${p}) AS (SELECT count(*) + ${p} FROM ${from})`, value('(1)'))
+      return make(`(${p}) AS (SELECT count(*) FROM ${from}) + ${p}`, value('(1)'))
     default:
       return make(`(${p}) AS TABLE SELECT ${p} AS x, count(*) AS n FROM ${from}`, rows('(1)'))
   }

@@ -26,7 +26,7 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
   const random = new Random(seed)
   const statements: string[] = []
   const spaces = makeSpaces(random, seed, statements)
-  const palette: Palette = { scalars: scalarsOf(stable), named: [], arrays: stable, names: () => new Names(random) }
+  const palette: Palette = { scalars: scalarsOf(stable), named: [], stable, names: () => new Names(random) }
   const named = makeTypes(random, seed, stable, palette, statements)
   const around = { ...palette, named }
   const sequences = random.times(0, 2, () => {
@@ -36,10 +36,13 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
     statements.push(...randomSequence(random, name))
     return name
   })
+  const defaultable = random.chance(0.5) ? sequences : []
   const tables: RandomTable[] = []
   for (let left = random.int(1, 4); left > 0; left--) {
     const { schema, names } = random.pick(spaces)
-    const table = new TableMaker(random, { palette: around, parents: tables, sequences: [] }).make(schema, names.fresh())
+    // 0.8.1 does not open its own file again when another schema than that of an enum uses it.
+    const here = stable || schema === 'main' ? around : palette
+    const table = new TableMaker(random, { palette: here, parents: tables, sequences: defaultable }).make(schema, names.fresh())
     tables.push(table)
     statements.push(...table.statements)
   }

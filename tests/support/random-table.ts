@@ -53,12 +53,14 @@ export interface Surroundings {
 export class TableMaker {
   private readonly names: Names
   private readonly defaults: { column: RandomColumn }[] = []
+  private readonly checks: boolean
 
   constructor(
     private readonly random: Random,
     private readonly around: Surroundings,
   ) {
     this.names = new Names(random)
+    this.checks = random.chance(0.25)
   }
 
   make(schema: string, name: string): RandomTable {
@@ -125,7 +127,9 @@ export class TableMaker {
 
   private plainGroup(): Group {
     const { random, around } = this
-    const column = this.column(randomType(random, around.palette, random.int(0, 3)))
+    // The engine of 0.8.1 dies of a CHECK where empty lists are.
+    const depth = this.checks && !around.palette.stable ? 0 : random.int(0, 3)
+    const column = this.column(randomType(random, around.palette, depth))
     const text = column.type.kind === 'scalar' && column.type.scalar.sql === 'VARCHAR'
     const collation = text && random.chance(0.3) ? ` COLLATE ${random.pick(COLLATIONS)}` : ''
     const required = random.chance(0.2)
@@ -133,8 +137,7 @@ export class TableMaker {
     return {
       columns: [column],
       definitions: [`${name} ${typeSql(column.type)}${collation}${this.defaultOf(column)}${required ? ' NOT NULL' : ''}`],
-      // The engine of 0.8.1 dies of a CHECK on a column with parts.
-      constraints: column.type.kind === 'scalar' && random.chance(0.2) ? [this.check(column)] : [],
+      constraints: this.checks && random.chance(0.6) ? [this.check(column)] : [],
       row: () => [randomValue(random, column.type, required ? 0 : 0.15)],
     }
   }

@@ -28,7 +28,8 @@ export interface Palette {
   readonly scalars: readonly Scalar[]
   /** Types that have a name already. */
   readonly named: readonly RandomType[]
-  readonly arrays: boolean
+  /** Of a release of 1.x: those before have no arrays. */
+  readonly stable: boolean
   names(): Names
 }
 
@@ -44,7 +45,7 @@ export function randomType(random: Random, palette: Palette, depth: number): Ran
     case 'list':
       return { kind, item: inner() }
     case 'array':
-      return palette.arrays ? { kind, item: inner(), size: random.int(1, MOST_ITEMS) } : { kind: 'list', item: inner() }
+      return palette.stable ? { kind, item: inner(), size: random.int(1, MOST_ITEMS) } : { kind: 'list', item: inner() }
     case 'struct':
       return { kind, fields: members() }
     case 'map':

@@ -52,8 +52,10 @@ export class RoundTrip {
     try {
       const source = join(folder, 'old.duckdb')
       await this.write(source, schemas)
-      const destination = await this.upgrade(source, folder)
-      return await this.compare(source, destination, schemas)
+      const copy = join(folder, 'copy.duckdb')
+      await copyFile(source, copy)
+      const wanted = await this.read(copy, schemas)
+      return await this.compare(wanted, await this.upgrade(source, folder), schemas)
     } catch (error) {
       return error instanceof Error ? error.message : String(error)
     } finally {
@@ -82,9 +84,13 @@ export class RoundTrip {
     return request.destination
   }
 
-  private async compare(source: string, destination: string, schemas: readonly RandomSchema[]): Promise<string | undefined> {
-    const old = await this.writer.open(source, 'scratch')
-    const wanted = await takeSnapshot(old, schemas).finally(() => old.close())
+  /** What the writer reads from its own file: the truth, since it may store something else than what was typed. */
+  private async read(source: string, schemas: readonly RandomSchema[]): Promise<Snapshot> {
+    const database = await this.writer.open(source, 'scratch')
+    return await takeSnapshot(database, schemas).finally(() => database.close())
+  }
+
+  private async compare(wanted: Snapshot, destination: string, schemas: readonly RandomSchema[]): Promise<string | undefined> {
     const fresh = await this.reader.open(destination, 'scratch')
     try {
       const tables = schemas.flatMap((schema) => schema.tables)
@@ -101,7 +107,7 @@ async function execute(database: TestDatabase, statement: string): Promise<void>
     await database.query(statement)
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
-    throw new Error(`the writer refused ${statement.slice(0, 2000)}: ${error.message}`, { cause: error })
+    throw new Error(`the writer refused: ${error.message}: ${statement}`, { cause: error })
   }
 }
 
