@@ -1,10 +1,10 @@
-import { type Catalog, display, type View, type ViewColumn } from './catalog.js'
+import { type Catalog, display, type Table, type View, type ViewColumn } from './catalog.js'
 import { isSymbol, tokenize } from './sql.js'
 import { parseSimpleType } from './types.js'
 
 /*
- * The same text can mean something else to another release. Nothing is rewritten, so that the file says what its owner
- * wrote; but the owner is told.
+ * The same text can mean something else to another release. What cannot be proved equal is not rewritten, so that the
+ * file says what its owner wrote; but the owner is told.
  */
 
 /**
@@ -12,7 +12,7 @@ import { parseSimpleType } from './types.js'
  * compared, so only what is computed later needs a warning.
  */
 export function divisionWarnings(catalog: Catalog, source: string, target: string): string[] {
-  if (!/^0\.[4-7]\./.test(source) || /^0\.[4-7]\./.test(target)) return []
+  if (!dividedIntegers(source) || dividedIntegers(target)) return []
   const texts = [
     ...catalog.views.map((view) => ({ what: `view ${display(view)}`, sql: view.query })),
     ...catalog.macros.map((macro) => ({ what: `macro ${display(macro)}`, sql: macro.definition })),
@@ -41,4 +41,79 @@ export function typeWarnings(view: View, now: readonly ViewColumn[]): string[] {
       ? [`view ${display(view)}: column ${name} was ${type} and is ${after} in the target`]
       : []
   })
+}
+
+const INTEGERS = new Set([
+  'TINYINT',
+  'SMALLINT',
+  'INTEGER',
+  'BIGINT',
+  'HUGEINT',
+  'UTINYINT',
+  'USMALLINT',
+  'UINTEGER',
+  'UBIGINT',
+])
+const KEYWORDS = new Set([
+  'CAST',
+  'AS',
+  'CASE',
+  'WHEN',
+  'THEN',
+  'ELSE',
+  'END',
+  'AND',
+  'OR',
+  'NOT',
+  'NULL',
+  'IS',
+  'IN',
+  'BETWEEN',
+])
+
+/**
+ * Generated columns and CHECKs compute with stored rows, so a division of integers stays one: `/` becomes `//` where
+ * every operand is surely an integer. Verification compares the values that come out.
+ */
+export function keepIntegerDivision(table: Table, source: string, target: string): Table {
+  if (!dividedIntegers(source) || dividedIntegers(target)) return table
+  const rewrite = (sql: string): string => (onlyIntegers(sql, table) ? withIntegerDivision(sql) : sql)
+  return {
+    ...table,
+    columns: table.columns.map((column) =>
+      column.generated === undefined ? column : { ...column, generated: rewrite(column.generated) },
+    ),
+    constraints: table.constraints.map((constraint) =>
+      constraint.kind === 'check'
+        ? { ...constraint, expression: rewrite(constraint.expression) }
+        : constraint,
+    ),
+  }
+}
+
+function dividedIntegers(release: string): boolean {
+  return /^0\.[4-7]\./.test(release)
+}
+
+function onlyIntegers(sql: string, table: Table): boolean {
+  const integers = new Set(
+    table.columns.flatMap(({ name, type }) =>
+      type.kind === 'scalar' && INTEGERS.has(type.name) ? [name.toLowerCase()] : [],
+    ),
+  )
+  return tokenize(sql).every(({ kind, text }) => {
+    if (kind === 'quoted') return integers.has(text.toLowerCase())
+    if (kind === 'word')
+      return (
+        integers.has(text.toLowerCase()) ||
+        KEYWORDS.has(text.toUpperCase()) ||
+        INTEGERS.has(text.toUpperCase())
+      )
+    return kind === 'number' ? /^\d+$/.test(text) : kind === 'symbol'
+  })
+}
+
+function withIntegerDivision(sql: string): string {
+  const divisions = tokenize(sql).filter((token) => isSymbol(token, '/'))
+  return divisions.reduceRight((text, { start, end }) => `${text.slice(0, start)}//${text.slice(end)}`, sql)
 }

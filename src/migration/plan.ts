@@ -1,14 +1,7 @@
 import { DuckfleetError } from '../errors.js'
 import { type Catalog, type Column, display, type Table } from './catalog.js'
-import {
-  carrierOf,
-  type Codec,
-  decode,
-  encode,
-  planCodec,
-  printsDifferently,
-  type SourceSkills,
-} from './codec.js'
+import { carrierOf, type Codec, decode, encode } from './codec.js'
+import { planCodec, printsDifferently, type SourceSkills } from './codec-plan.js'
 import { names } from './ddl.js'
 import type { DigestTerm } from './digest.js'
 import { dependencyOrder } from './order.js'

@@ -6,6 +6,7 @@ import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
 import { buildSchema, type SchemaScript } from './schema-script.js'
+import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
 import { hasMapKeys } from './type-reader.js'
@@ -103,7 +104,9 @@ export async function readSchema(
   const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
   const reference = await opening
   try {
-    const script = await buildSchema(reference, catalog, source.database.release)
+    const from = source.database.release
+    const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
+    const script = await buildSchema(reference, { ...catalog, tables }, from)
     const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
     await reference.close()
     return { catalog, script, reference: rows }

@@ -127,9 +127,10 @@ export class TableMaker {
 
   private plainGroup(): Group {
     const { random, around } = this
-    // The engine of 0.8.1 dies of a CHECK where empty lists are.
-    const depth = this.checks && !around.palette.stable ? 0 : random.int(0, 3)
-    const column = this.column(randomType(random, around.palette, depth))
+    // The engine of 0.8.1 dies of a CHECK in a table with columns that have parts.
+    const flat = this.checks && !around.palette.stable
+    const palette = flat ? { ...around.palette, named: [] } : around.palette
+    const column = this.column(randomType(random, palette, flat ? 0 : random.int(0, 3)))
     const text = column.type.kind === 'scalar' && column.type.scalar.sql === 'VARCHAR'
     const collation = text && random.chance(0.3) ? ` COLLATE ${random.pick(COLLATIONS)}` : ''
     const required = random.chance(0.2)
@@ -144,8 +145,10 @@ export class TableMaker {
 
   private defaultOf(column: RandomColumn): string {
     const { random, around } = this
-    if (column.type.kind !== 'scalar' || random.chance(0.75)) return ''
-    if (column.type.scalar.sql === 'BIGINT' && around.sequences.length > 0)
+    // 0.8.1 does not open its own file again when a DEFAULT casts to JSON.
+    const scalar = column.type.kind === 'scalar' ? column.type.scalar.sql : 'JSON'
+    if ((scalar === 'JSON' && !around.palette.stable) || random.chance(0.75)) return ''
+    if (scalar === 'BIGINT' && around.sequences.length > 0)
       return ` DEFAULT (nextval(${literal(random.pick(around.sequences))}))`
     this.defaults.push({ column })
     return ` DEFAULT (${randomValue(random, column.type)})`

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type * as Api from '@duckdb/node-api'
-import { literal } from '../../migration/sql.js'
+import { ident, literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { type EngineDriver, megabytes, toRow } from './driver.js'
 
@@ -63,6 +63,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       try {
         await connection.run('USE memory')
         await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
+        if (sessions.size === 0) await detachAll(connection)
       } finally {
         connection.closeSync()
         if (current?.confined === false) current = undefined
@@ -107,6 +108,14 @@ async function attach(
   const list = details.length > 0 ? ` (${details.join(', ')})` : ''
   await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
   await connection.run(`USE ${database}`)
+}
+
+/** Whatever sessions attached by statements of their own: the next job finds nothing of the one before. */
+async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
+  const attached = await connection.runAndReadAll(
+    `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'`,
+  )
+  for (const { name } of attached.getRowObjectsJson()) await connection.run(`DETACH DATABASE ${ident(String(name))}`)
 }
 
 /** False where the release cannot allow one folder and forbid the rest (before 1.2). */
