@@ -15,7 +15,7 @@ import type { Selection } from './selection.js'
 const QUEUE_CAPACITY = 1000
 
 /** The engines of one worker. */
-type JobUpgrader = Pick<Upgrader, 'upgrade' | 'check' | 'close'>
+type JobUpgrader = Pick<Upgrader, 'upgrade' | 'check' | 'close'> & Partial<Pick<Upgrader, 'warm'>>
 
 export interface CampaignOptions {
   readonly selection: Selection
@@ -108,6 +108,7 @@ async function work(
         places: selection.places,
         upgrade: upgrader.upgrade,
         check: upgrader.check,
+        ...(upgrader.warm ? { warm: upgrader.warm } : {}),
         slotFolder: folder,
         version,
         onDownload: (bytes) => {

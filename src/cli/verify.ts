@@ -1,11 +1,17 @@
-import { constants, copyFile } from 'node:fs/promises'
+import { constants, copyFile, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { locateEngines } from '../engine/locate.js'
 import type { InstalledEngine } from '../engine/locate.js'
 import { chooseReader } from '../engine/registry.js'
 import { asDuckfleetError } from '../errors.js'
-import { createJobFolder, createRunFolder, createSlotFolder, removeFolder } from '../fleet/work-folder.js'
+import {
+  createJobFolder,
+  createRunFolder,
+  createSlotFolder,
+  removeFolder,
+  workName,
+} from '../fleet/work-folder.js'
 import { requireDatabase } from '../migration/header.js'
 import type { StorageHeader } from '../migration/header.js'
 import type { UpgradeResult } from '../migration/upgrade.js'
@@ -97,7 +103,8 @@ async function compare(
   const upgrader = deps.createUpgrader(slotFolder, engines)
   try {
     const folder = await createJobFolder(slotFolder)
-    const [source, destination] = [path.join(folder, 'source.duckdb'), path.join(folder, 'target.duckdb')]
+    const source = path.join(folder, 'old', workName(before))
+    const destination = path.join(folder, 'new', workName(after))
     await copyWithWal(before, source)
     await copyWithWal(after, destination)
     const target = { release: writer.release }
@@ -116,6 +123,7 @@ function engineOf(header: StorageHeader, engines: readonly InstalledEngine[]): I
 
 /** Engines get copies, in a folder that they are confined to; rows in a WAL are rows of the file. */
 async function copyWithWal(from: string, to: string): Promise<void> {
+  await mkdir(path.dirname(to))
   await copyFile(from, to, constants.COPYFILE_FICLONE)
   try {
     await copyFile(`${from}.wal`, `${to}.wal`, constants.COPYFILE_FICLONE)

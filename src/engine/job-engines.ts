@@ -1,5 +1,5 @@
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Database, Engines } from '../migration/ports.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import type { InstalledEngine } from './locate.js'
@@ -86,8 +86,8 @@ export class JobEngines implements Engines {
 
   async openScratch(): ReturnType<Engines['openScratch']> {
     const folder = this.path('scratch')
-    const copy = join(folder, 'source.duckdb')
-    await mkdir(folder, { recursive: true })
+    const copy = join(folder, 'copy', basename(this.request.source))
+    await mkdir(dirname(copy), { recursive: true })
     await copyFile(this.request.source, copy, constants.COPYFILE_FICLONE)
     if (this.wal) await copyFile(`${this.request.source}.wal`, `${copy}.wal`, constants.COPYFILE_FICLONE)
     const session = await this.open(this.reader, copy, 'scratch')

@@ -11,11 +11,24 @@ const KEPT_PER_ENGINE = 2
 export class EngineSlot {
   private readonly idle = new Map<InstalledEngine, EngineProcess[]>()
   private readonly busy = new Set<EngineProcess>()
+  /** Processes that were started before somebody asked for them. */
+  private readonly early = new Map<InstalledEngine, Promise<EngineProcess | undefined>>()
 
   constructor(readonly folder: string) {}
 
+  /** Starts a process that a job will want soon, unless one is there. Never rejects: `acquire` tries again. */
+  warm(engine: InstalledEngine, signal: AbortSignal): void {
+    const idle = this.idle.get(engine)?.some((process) => process.alive) ?? false
+    if (idle || this.early.has(engine)) return
+    const limits = { folder: this.folder, maxResident: Number.MAX_SAFE_INTEGER }
+    const starting = EngineProcess.start(engine, limits, signal).catch(() => undefined)
+    this.early.set(engine, starting)
+  }
+
   /** A process with this engine loaded: a warm one, else a new one. */
   async acquire(engine: InstalledEngine, maxResident: number, signal: AbortSignal): Promise<EngineProcess> {
+    const early = await this.takeEarly(engine)
+    if (early) await this.release(early)
     const warm = this.idle.get(engine) ?? []
     for (let process = warm.pop(); process !== undefined; process = warm.pop()) {
       if (!process.alive) continue
@@ -26,6 +39,12 @@ export class EngineSlot {
     const process = await EngineProcess.start(engine, { folder: this.folder, maxResident }, signal)
     this.busy.add(process)
     return process
+  }
+
+  private async takeEarly(engine: InstalledEngine): Promise<EngineProcess | undefined> {
+    const starting = this.early.get(engine)
+    this.early.delete(engine)
+    return await starting
   }
 
   /** Takes a process back; a broken one, or one too many, is ended. */
@@ -45,7 +64,9 @@ export class EngineSlot {
 
   /** Ends every process of the slot. */
   async close(): Promise<void> {
-    const all = [...this.busy, ...[...this.idle.values()].flat()]
+    const early = await Promise.all([...this.early.keys()].map((engine) => this.takeEarly(engine)))
+    const started = early.filter((process) => process !== undefined)
+    const all = [...this.busy, ...[...this.idle.values()].flat(), ...started]
     this.busy.clear()
     this.idle.clear()
     await Promise.all(all.map((process) => process.kill()))

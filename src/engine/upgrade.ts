@@ -1,11 +1,12 @@
 import { DuckfleetError } from '../errors.js'
 import { clone } from '../migration/clone.js'
 import { readThrough, verifyClone } from '../migration/clone-verify.js'
-import { compareOld } from '../migration/compare-old.js'
+import { compareOld, readThroughOld } from '../migration/compare-old.js'
 import type { Hooks } from '../migration/ports.js'
 import { Stopwatch } from '../migration/stopwatch.js'
 import { type Step, transfer } from '../migration/transfer.js'
-import type { CheckFile, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
+import type { StorageHeader } from '../migration/header.js'
+import type { CheckFile, Target, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
 import { JobEngines } from './job-engines.js'
 import type { InstalledEngine } from './locate.js'
 import { canOpen, chooseReader, chooseTarget } from './registry.js'
@@ -26,6 +27,8 @@ export interface UpgraderOptions {
 export interface Upgrader {
   readonly upgrade: UpgradeFile
   readonly check: CheckFile
+  /** Starts the engines that a file with this header will need, while it is on its way. */
+  warm(header: StorageHeader, target: Target, signal: AbortSignal): void
   /** Compares `source` with a `destination` that is there already; rejects with `difference` when they differ. */
   readonly compare: UpgradeFile
   /** Ends the engine processes that are kept warm. */
@@ -43,13 +46,22 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
           : clone(engines, request.verify, watch, options.hooks),
       ),
     check: (request, signal) =>
-      run(slot, options, request, signal, (engines) => readThrough(engines, request.verify)),
+      run(slot, options, request, signal, (engines) =>
+        request.header.storageVersion < FIRST_STABLE
+          ? moved(readThroughOld(engines, request.verify))
+          : readThrough(engines, request.verify),
+      ),
     compare: (request, signal) =>
       run(slot, options, request, signal, (engines) =>
         request.header.storageVersion < FIRST_STABLE
           ? moved(compareOld(engines, request.verify))
           : compareStable(engines, request.verify),
       ),
+    warm: (header, target, signal) => {
+      const { reader, writer } = chooseEngines(options, { header, target })
+      slot.warm(reader, signal)
+      if (writer !== reader) slot.warm(writer, signal)
+    },
     close: () => slot.close(),
   }
 }
@@ -96,7 +108,7 @@ async function run(
 
 function chooseEngines(
   options: UpgraderOptions,
-  request: UpgradeRequest,
+  request: Pick<UpgradeRequest, 'header' | 'target'>,
 ): { reader: InstalledEngine; writer: InstalledEngine } {
   const writer = chooseTarget(request.target.release, options.engines)
   if (request.header.storageVersion < FIRST_STABLE)

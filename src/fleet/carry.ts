@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
@@ -7,6 +7,7 @@ import type { Examination, Places } from './examine.js'
 import type { JobDeps } from './job-deps.js'
 import { timed } from './report.js'
 import type { Draft } from './report.js'
+import { workName } from './work-folder.js'
 
 /** One job under way. */
 export interface Run {
@@ -25,6 +26,8 @@ export interface Run {
 export async function carry(run: Run): Promise<void> {
   const { places, examined, draft, deps, signal } = run
   const request = requestFor(run)
+  for (const file of [request.source, request.destination]) await mkdir(path.dirname(file))
+  if (examined.action === 'migrate') deps.warm?.(examined.header, deps.policy.target, signal)
   const onBytes = deps.onDownload
   await timed(draft, 'download', () =>
     places.source.store.download(
@@ -53,11 +56,11 @@ export async function carry(run: Run): Promise<void> {
   }
 }
 
-function requestFor({ folder, examined, deps: { policy } }: Run): UpgradeRequest {
+function requestFor({ folder, examined, places, deps: { policy } }: Run): UpgradeRequest {
   return {
-    source: path.join(folder, 'source.duckdb'),
+    source: path.join(folder, 'source', workName(places.source.key)),
     header: examined.header,
-    destination: path.join(folder, 'target.duckdb'),
+    destination: path.join(folder, 'target', workName(places.destination.key)),
     folder,
     target: policy.target,
     verify: policy.verify,

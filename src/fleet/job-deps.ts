@@ -1,4 +1,5 @@
-import type { CheckFile, UpgradeFile, VerifyLevel } from '../migration/upgrade.js'
+import type { StorageHeader } from '../migration/header.js'
+import type { CheckFile, Target, UpgradeFile, VerifyLevel } from '../migration/upgrade.js'
 import type { OnBytes } from '../store/port.js'
 import type { ExaminePolicy, Places } from './examine.js'
 import type { Location } from './route.js'
@@ -19,6 +20,8 @@ export interface JobDeps {
   readonly places: (source: Location, destination: Location) => Places
   readonly upgrade: UpgradeFile
   readonly check: CheckFile
+  /** Told what is coming before it is downloaded, so that engines can start meanwhile. */
+  readonly warm?: (header: StorageHeader, target: Target, signal: AbortSignal) => void
   /** The worker's own folder; the job's folder is made inside it, and removed whatever happens. */
   readonly slotFolder: string
   /** Version of duckfleet, kept with the destination. */

@@ -75,9 +75,11 @@ export async function readThrough(
   engines: Engines,
   level: VerifyLevel,
 ): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
-  const target = await engines.openReference()
+  // Beside an empty file: some engines attach nothing once they are locked, as a reference is.
+  const target = await engines.createTarget()
   try {
     await attachSource(target, engines)
+    await target.lock()
     const relations = await readRelations(target)
     const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
     engines.expectRows(rows)

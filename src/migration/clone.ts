@@ -4,9 +4,9 @@ import { names } from './ddl.js'
 import { type Load, loadTable } from './load.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import { attachSource, inSource, readRelations, type Relation, SOURCE } from './relations.js'
-import { text } from './rows.js'
-import { SqlError } from './session.js'
-import { ident, qualified } from './sql.js'
+import { optionalText, text } from './rows.js'
+import { type Row, SqlError } from './session.js'
+import { ident, literal, qualified } from './sql.js'
 import type { Stopwatch } from './stopwatch.js'
 import type { Step } from './transfer.js'
 import { targetError } from './transfer-errors.js'
@@ -46,17 +46,26 @@ async function copyAll(target: Database, relations: readonly Relation[]): Promis
     const database = ident(row ? text(row, 'name') : '')
     await target.query(`COPY FROM DATABASE ${ident(SOURCE)} TO ${database} (SCHEMA)`)
     const indexes = await target.query(
-      `SELECT schema_name, index_name, sql FROM duckdb_indexes() WHERE database_name = current_database() ORDER BY index_oid`,
+      `SELECT * FROM duckdb_indexes() WHERE database_name = current_database() ORDER BY index_oid`,
     )
-    for (const index of indexes)
-      await target.query(`DROP INDEX ${qualified(text(index, 'schema_name'), text(index, 'index_name'))}`)
+    for (const index of indexes) await target.query(`DROP INDEX ${indexName(index)}`)
     await copyRows(target, relations)
-    for (const index of indexes) await target.query(text(index, 'sql'))
+    for (const index of indexes) await buildIndex(target, index)
     await target.query(`CHECKPOINT ${database}`)
     return indexes.map((index) => text(index, 'sql'))
   } catch (error) {
     throw targetError(error, 'the new file')
   }
+}
+
+async function buildIndex(target: Database, index: Row): Promise<void> {
+  await target.query(text(index, 'sql'))
+  const comment = optionalText(index, 'comment')
+  if (comment !== undefined) await target.query(`COMMENT ON INDEX ${indexName(index)} IS ${literal(comment)}`)
+}
+
+function indexName(index: Row): string {
+  return qualified(text(index, 'schema_name'), text(index, 'index_name'))
 }
 
 /** Parents before children: whatever is refused for a missing parent is tried again after the others. */

@@ -1,6 +1,6 @@
 import { DuckfleetError } from '../errors.js'
 import { carrierOf, type Codec, type CodecField, TEXT } from './codec.js'
-import { type DuckType, type Field, renderType, type ScalarName } from './types.js'
+import { type DuckType, type Field, holdsList, renderType, type ScalarName } from './types.js'
 
 /** What the source engine's SQL can do. */
 export interface SourceSkills {
@@ -73,7 +73,9 @@ function planMap(type: Extract<DuckType, { kind: 'map' }>, skills: SourceSkills)
   const key = inMap(type.key)
   const value = inMap(type.value)
   const collapsed = collapse(type, [key, value])
-  if (collapsed) return collapsed
+  // Neither text nor hash of lists inside a map tell all values apart: see the digest.
+  const apart = skills.mapKeys && (holdsList(type.key) || holdsList(type.value))
+  if (collapsed && !apart) return collapsed
   if (skills.mapKeys) return { kind: 'map', key, value }
   throw new DuckfleetError(
     'unsupported',

@@ -1,6 +1,9 @@
+import { digestQuery } from './digest.js'
 import { exportTables } from './export.js'
+import { relation, tableTerms } from './plan.js'
 import type { Engines } from './ports.js'
 import { readSchema, readSource } from './source.js'
+import { sourceError } from './transfer-errors.js'
 import { allOrStop, type Outcome } from './transfer.js'
 import type { VerifyLevel } from './upgrade.js'
 import { verifyTarget } from './verify-target.js'
@@ -25,4 +28,20 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
   const tables = await exports.verified
   await verifyTarget(engines, { catalog, reference, tables, level: level === 'none' ? 'counts' : level })
   return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
+}
+
+/** Proves that a file of 0.4 – 0.8 is a sound database: every value of it is read (`full`), or its catalog. */
+export async function readThroughOld(engines: Engines, level: VerifyLevel): Promise<Outcome> {
+  const { database, catalog, plan, counts } = await readSource(engines)
+  const rows = counts.reduce((sum, count) => sum + count, 0n)
+  engines.expectRows(rows)
+  try {
+    for (const table of level === 'full' ? plan : [])
+      await database.query(digestQuery(relation(table), tableTerms(table)))
+    return { catalog, rows: Number(rows), warnings: catalog.warnings }
+  } catch (error) {
+    throw sourceError(error, 'the file')
+  } finally {
+    await database.close()
+  }
 }

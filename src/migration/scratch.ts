@@ -101,7 +101,7 @@ function withoutPrefix(definition: string, name: string): string {
  */
 export async function exportMacros(
   scratch: Scratch,
-  catalog: Pick<Catalog, 'tables' | 'types'>,
+  catalog: Pick<Catalog, 'tables' | 'types' | 'indexes'>,
   macros: readonly MacroRow[],
 ): Promise<Macro[]> {
   const { session, folder } = scratch
@@ -116,10 +116,12 @@ export async function exportMacros(
 /** Drops every table in a transaction; false, and none dropped, where the engine refuses to write. */
 async function dropTables(
   session: Session,
-  { tables, types }: Pick<Catalog, 'tables' | 'types'>,
+  { tables, types, indexes }: Pick<Catalog, 'tables' | 'types' | 'indexes'>,
 ): Promise<boolean> {
   await session.query('BEGIN TRANSACTION')
   try {
+    // Dropping the child of a foreign key alters its parent, which must have no index then.
+    for (const index of indexes) await session.query(`DROP INDEX ${qualified(index.schema, index.name)}`)
     for (const table of dependencyOrder(tables).reverse())
       await session.query(`DROP TABLE ${qualified(table.schema, table.name)}`)
     // EXPORT DATABASE breaks the engine on a type that is no enum.

@@ -93,12 +93,17 @@ export class TypeReader {
   }
 
   private async readMap(printed: string, probe: Probe): Promise<DuckType> {
+    const value = inside(probe, 'element_at(e, NULL)[1]')
+    if (hasMapKeys(this.session.release)) {
+      // What is printed does not quote the names in it, so it cannot be cut at the comma.
+      const keys = inside(probe, 'map_keys(e)[1]')
+      const key = await this.read(await this.describe(keys), keys)
+      return { kind: 'map', key, value: await this.read(await this.describe(value), value) }
+    }
     const parts = mapParts(printed)
     if (!parts) throw new DuckfleetError('unsupported', `the type ${printed} cannot be read`)
-    const keys = hasMapKeys(this.session.release) ? inside(probe, 'map_keys(e)[1]') : undefined
-    const value = inside(probe, 'element_at(e, NULL)[1]')
     // 0.6 and 0.7 cannot take keys out of a map: a nested key is read from the printed type, or refused.
-    const key = keys ? await this.read(await this.describe(keys), keys) : parseSimpleType(parts[0])
+    const key = parseSimpleType(parts[0])
     if (!key) throw new DuckfleetError('unsupported', `the key type of ${printed} cannot be read`)
     return { kind: 'map', key, value: await this.read(parts[1], value) }
   }

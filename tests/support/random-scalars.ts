@@ -3,7 +3,7 @@ import { randomText } from './random-text.js'
 import type { Random } from './random.js'
 
 /** How a value is turned into text that every release prints alike: see `canonical`. */
-export type Print = 'number' | 'plain' | 'text' | 'blob' | 'interval' | 'micros'
+export type Print = 'number' | 'plain' | 'text' | 'blob' | 'interval' | 'micros' | 'instant'
 
 /** A type without parts. */
 export interface Scalar {
@@ -146,7 +146,7 @@ const SCALARS: readonly Scalar[] = [
   timestamp('TIMESTAMP_S', 0, ['epoch', '1969-12-31 23:59:59', '0044-03-15 (BC) 12:00:00']),
   timestamp('TIMESTAMP_MS', 3, ['epoch', '1969-12-31 23:59:59.999', '0044-03-15 (BC) 12:00:00']),
   timestamp('TIMESTAMP_NS', 9, ['epoch', '1969-12-31 23:59:59.999999', '2262-04-11 23:47:16.854775'], 'micros'),
-  timestamp('TIMESTAMPTZ', 6, [...INFINITE, '1969-12-31 23:59:59.999999']),
+  timestamp('TIMESTAMPTZ', 6, [...INFINITE, '1969-12-31 23:59:59.999999'], 'instant'),
   INTERVAL,
   scalar('UUID', 'plain', uuid, (n) => `00000000-0000-0000-0000-${pad(n, 12)}`),
   scalar('JSON', 'text', (random) => random.pick(JSONS)),

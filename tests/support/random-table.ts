@@ -39,6 +39,7 @@ interface Group {
 }
 
 const MOST_ROWS = 9
+/** The last one is of an extension: 0.8.1 does not open its own file again when such a table has an index. */
 const COLLATIONS = ['NOCASE', 'NOACCENT', 'NOACCENT.NOCASE', 'DE'] as const
 
 /** What a table may refer to. */
@@ -127,12 +128,12 @@ export class TableMaker {
 
   private plainGroup(): Group {
     const { random, around } = this
-    // The engine of 0.8.1 dies of a CHECK in a table with columns that have parts.
+    // The engine of 0.8.1 dies of a CHECK in a table with columns of JSON, of a named type or with parts.
     const flat = this.checks && !around.palette.stable
-    const palette = flat ? { ...around.palette, named: [] } : around.palette
+    const palette = flat ? withoutNames(around.palette) : around.palette
     const column = this.column(randomType(random, palette, flat ? 0 : random.int(0, 3)))
     const text = column.type.kind === 'scalar' && column.type.scalar.sql === 'VARCHAR'
-    const collation = text && random.chance(0.3) ? ` COLLATE ${random.pick(COLLATIONS)}` : ''
+    const collation = text && random.chance(0.3) ? ` COLLATE ${random.pick(around.palette.stable ? COLLATIONS : COLLATIONS.slice(0, 3))}` : ''
     const required = random.chance(0.2)
     const name = ident(column.name)
     return {
@@ -195,4 +196,8 @@ export class TableMaker {
     if (!stored || random.chance(0.7)) return []
     return [`DELETE FROM ${table} WHERE rowid % 3 = 1`, `UPDATE ${table} SET ${ident(stored.name)} = ${randomValue(random, stored.type, 0)} WHERE rowid % 2 = 0`]
   }
+}
+
+function withoutNames(palette: Palette): Palette {
+  return { ...palette, named: [], scalars: palette.scalars.filter(({ sql }) => sql !== 'JSON') }
 }

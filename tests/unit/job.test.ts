@@ -49,10 +49,11 @@ describe('a job that migrates', () => {
     await bench.put('src/a.duckdb', database(39))
     await bench.put('src/a.duckdb.wal', 'rows')
     bench.upgrade = async (request) => {
-      expect(request.source).toBe(`${request.folder}/source.duckdb`)
+      expect(request.source).toBe(`${request.folder}/source/a.duckdb`)
+      expect(request.destination).toBe(`${request.folder}/target/a.duckdb`)
       expect(request.folder.startsWith(bench.path('slot', 'job-'))).toBe(true)
       expect((await stat(request.folder)).mode & 0o777).toBe(0o700)
-      expect((await readdir(request.folder)).sort()).toEqual(['source.duckdb', 'source.duckdb.wal'])
+      expect((await readdir(`${request.folder}/source`)).sort()).toEqual(['a.duckdb', 'a.duckdb.wal'])
       expect(await readFile(`${request.source}.wal`, 'utf8')).toBe('rows')
       await writeFile(request.source, 'scribbled')
       await writeFile(request.destination, UPGRADED)

@@ -31,6 +31,7 @@ function upgrader(): Upgrader {
     },
     check: bench.check,
     compare: bench.check,
+    warm: () => undefined,
     close: () => {
       open -= 1
       return Promise.resolve()

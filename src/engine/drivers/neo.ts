@@ -6,6 +6,7 @@ import { type EngineDriver, megabytes, toRow } from './driver.js'
 
 interface Session {
   readonly connection: Api.DuckDBConnection
+  readonly instance: Instance
   /** Under this name its database is attached. */
   readonly database: string
 }
@@ -21,12 +22,12 @@ interface Instance {
  * `@duckdb/node-api`, 1.1.3 and newer. One instance serves all sessions of the process, each database attached under a
  * name of its own: making an instance takes longer than moving a small table. It is confined to the slot's folder and
  * its configuration locked before it opens any file. Releases before 1.2 know no folder to allow: they are confined
- * by `lock`, once they have read what they need, and then serve no other session.
+ * by `lock`, once they have read what they need, so each of their sessions has an instance of its own.
  */
 export function loadNeo(modulePath: string, root: string): EngineDriver {
   const api = createRequire(import.meta.url)(modulePath) as typeof Api
   const sessions = new Map<number, Session>()
-  let current: Instance | undefined
+  let shared: Instance | undefined
   const get = (id: number): Session => {
     const session = sessions.get(id)
     if (!session) throw new Error(`no session ${id}`)
@@ -34,17 +35,18 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
   }
   const instanceFor = async (options: OpenOptions): Promise<Instance> => {
     const key = JSON.stringify([options.memoryLimit, options.threads])
-    if (current && (sessions.size > 0 || current.key === key) && current.confined) return current
-    if (current && sessions.size === 0) current.engine.closeSync()
-    current = { key, ...(await createInstance(api, options, root)) }
-    return current
+    if (shared && (sessions.size > 0 || shared.key === key)) return shared
+    shared?.engine.closeSync()
+    const instance = { key, ...(await createInstance(api, options, root)) }
+    shared = instance.confined ? instance : undefined
+    return instance
   }
   return {
     async open(id, options) {
-      const { engine } = await instanceFor(options)
-      const connection = await engine.connect()
+      const instance = await instanceFor(options)
+      const connection = await instance.engine.connect()
       const database = `duckfleet_${id}`
-      sessions.set(id, { connection, database })
+      sessions.set(id, { connection, instance, database })
       await attach(connection, database, options)
     },
     async query(id, sql) {
@@ -53,12 +55,13 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       return records.map(toRow)
     },
     async lock(id) {
-      if (current?.confined !== false) return
-      await get(id).connection.run('SET enable_external_access = false')
-      await get(id).connection.run('SET lock_configuration = true')
+      const { connection, instance } = get(id)
+      if (instance.confined) return
+      await connection.run('SET enable_external_access = false')
+      await connection.run('SET lock_configuration = true')
     },
     async close(id) {
-      const { connection, database } = get(id)
+      const { connection, instance, database } = get(id)
       sessions.delete(id)
       try {
         await connection.run('USE memory')
@@ -66,7 +69,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
         if (sessions.size === 0) await detachAll(connection)
       } finally {
         connection.closeSync()
-        if (current?.confined === false) current = undefined
+        if (!instance.confined) instance.engine.closeSync()
       }
     },
   }
@@ -115,7 +118,8 @@ async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
   const attached = await connection.runAndReadAll(
     `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'`,
   )
-  for (const { name } of attached.getRowObjectsJson()) await connection.run(`DETACH DATABASE ${ident(String(name))}`)
+  for (const { name } of attached.getRowObjectsJson())
+    if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)
 }
 
 /** False where the release cannot allow one folder and forbid the rest (before 1.2). */
