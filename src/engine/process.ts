@@ -215,13 +215,15 @@ export class EngineProcess {
   }
 
   private toError({ kind, message }: Extract<Reply, { ok: false }>, sql: string): Error {
+    const full = this.noSpace(message)
     switch (kind) {
       case 'sql':
-        return new SqlError(message, sql)
+        return full ?? new SqlError(message, sql)
       case 'corrupt':
-        return new DuckfleetError('corrupt', message)
+        return full ?? new DuckfleetError('corrupt', message)
       case 'fatal': {
-        const error = new DuckfleetError('engine', `the ${describe(this.engine)} engine broke: ${message}`)
+        const broke = `the ${describe(this.engine)} engine broke: ${message}`
+        const error = full ?? new DuckfleetError('engine', broke)
         void this.kill(error)
         return error
       }
@@ -230,14 +232,21 @@ export class EngineProcess {
     }
   }
 
+  /** A full disk is no fault of the file, however the engine words it. */
+  private noSpace(said: string): DuckfleetError | undefined {
+    if (!/ENOSPC|no space left|EDQUOT|quota exceeded/i.test(said)) return undefined
+    const { folder } = this.limits
+    return new DuckfleetError(
+      'transient',
+      `no space left in ${folder}: free some, or point WORK_DIR at a bigger disk`,
+    )
+  }
+
   private crashed(code: number | null, signal: string | null): DuckfleetError {
     const how = signal ? `was ended by ${signal}` : `ended with code ${code ?? 'unknown'}`
     const said = this.stderr.split('\n', 1)[0]?.trim().slice(0, 300) ?? ''
-    if (/ENOSPC|no space left/i.test(this.stderr))
-      return new DuckfleetError(
-        'transient',
-        `no space left in ${this.limits.folder}: free some, or set WORK_DIR to a larger disk`,
-      )
+    const full = this.noSpace(this.stderr)
+    if (full) return full
     return new DuckfleetError(
       'engine',
       `the ${describe(this.engine)} engine process ${how}${said ? `: ${said}` : ''}`,

@@ -7,6 +7,7 @@ import { Stopwatch } from '../migration/stopwatch.js'
 import { type Step, transfer } from '../migration/transfer.js'
 import type { StorageHeader } from '../migration/header.js'
 import type { CheckFile, Target, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
+import { checkFile } from './check-file.js'
 import { JobEngines } from './job-engines.js'
 import type { InstalledEngine } from './locate.js'
 import { canOpen, chooseReader, chooseTarget } from './registry.js'
@@ -49,7 +50,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       run(slot, options, request, signal, (engines) =>
         request.header.storageVersion < FIRST_STABLE
           ? moved(readThroughOld(engines, request.verify))
-          : readThrough(engines, request.verify),
+          : soundStable(engines, request, signal),
       ),
     compare: (request, signal) =>
       run(slot, options, request, signal, (engines) =>
@@ -64,6 +65,17 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
     },
     close: () => slot.close(),
   }
+}
+
+/** Every value is read by the engine, and every block that it did not need, such as those of indexes, checked here. */
+async function soundStable(
+  engines: JobEngines,
+  request: UpgradeRequest,
+  signal: AbortSignal,
+): Promise<Counts> {
+  const counts = await readThrough(engines, request.verify)
+  if (request.verify === 'full') await checkFile(request.source, signal)
+  return counts
 }
 
 async function compareStable(engines: JobEngines, level: UpgradeRequest['verify']): Promise<Counts> {

@@ -88,10 +88,13 @@ export function describeHeader(header: StorageHeader): string {
   return parts.join(', ')
 }
 
-interface DatabaseHeader {
+/** One of the two database headers. */
+export interface DatabaseHeader {
   readonly iteration: bigint
   readonly metaBlock: bigint
   readonly freeList: bigint
+  /** Blocks after the headers, with those that are free. */
+  readonly blockCount: number
   readonly blockSize: number
   readonly serializationLevel: number
 }
@@ -125,8 +128,8 @@ function readWriter(field: Uint8Array): string | undefined {
   return /^v?[\w.+-]+$/.test(text) ? text.replace(/^v/, '') : undefined
 }
 
-/** Engines take the second on equal iterations, as in a new file. */
-function currentDatabaseHeader(bytes: Uint8Array): DatabaseHeader | undefined {
+/** The database header that counts. Engines take the second on equal iterations, as in a new file. */
+export function currentDatabaseHeader(bytes: Uint8Array): DatabaseHeader | undefined {
   if (bytes.length < HEADER_BYTES) return undefined
   const first = readDatabaseHeader(bytes, HEADER_BLOCK)
   const second = readDatabaseHeader(bytes, 2 * HEADER_BLOCK)
@@ -139,6 +142,7 @@ function readDatabaseHeader(bytes: Uint8Array, start: number): DatabaseHeader {
     iteration: view.getBigUint64(8, true),
     metaBlock: view.getBigUint64(16, true),
     freeList: view.getBigUint64(24, true),
+    blockCount: Number(view.getBigUint64(32, true)),
     // Not recorded below version 64.
     blockSize: Number(view.getBigUint64(40, true)) || DEFAULT_BLOCK_SIZE,
     serializationLevel: Number(view.getBigUint64(56, true)),

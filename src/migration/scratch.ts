@@ -150,8 +150,7 @@ export function parseMacros(schemaSql: string, macros: readonly MacroRow[]): Mac
     const start = schemaSql.startsWith(head) ? 0 : schemaSql.indexOf(`\n${head}`) + 1
     if (!schemaSql.startsWith(head, start)) return []
     const body = start + head.length
-    const end = statementEnd(schemaSql, body)
-    const definition = readDefinition(schemaSql.slice(body, end), parameters)
+    const definition = readDefinition(schemaSql.slice(body), parameters)
     if (definition === undefined)
       throw new DuckfleetError('unsupported', `cannot read the definition of macro ${schema}.${name}`)
     return [{ schema, name, definition }]
@@ -167,7 +166,7 @@ function statementEnd(sql: string, from: number): number {
   return sql.length
 }
 
-/** `a, b := 5) AS (a + b)` → `("a", "b" := 5) AS (a + b)`; undefined when the text is not of that form. */
+/** `a, b := 5) AS (a + b);…` → `("a", "b" := 5) AS (a + b)`; undefined when the text is not of that form. */
 function readDefinition(text: string, parameters: readonly string[]): string | undefined {
   let at = 0
   const rendered: string[] = []
@@ -188,5 +187,6 @@ function readDefinition(text: string, parameters: readonly string[]): string | u
     }
   }
   if (!text.startsWith(') AS ', at)) return undefined
-  return `(${rendered.join(', ')}) AS ${text.slice(at + 5).trim()}`
+  // A parameter may hold a semicolon, so the end is looked for in the body only.
+  return `(${rendered.join(', ')}) AS ${text.slice(at + 5, statementEnd(text, at + 5)).trim()}`
 }

@@ -1,7 +1,8 @@
 import type { Catalog, ObjectName, View, ViewColumn } from './catalog.js'
+import { ANY_COUNT, callsOf } from './calls.js'
 import { createView } from './ddl.js'
 import { type Session, SqlError } from './session.js'
-import { closingBracket, ident, isSymbol, isWord, qualified, splitList, tokenize } from './sql.js'
+import { ident, isSymbol, isWord, qualified, tokenize } from './sql.js'
 import { renderType } from './types.js'
 
 /**
@@ -67,8 +68,6 @@ function create(standIn: StandIn, view: View): string {
   }
 }
 
-const ANY_COUNT = [0, 1, 2, 3, 4, 5, 6]
-
 /** One macro that takes any of so many arguments. */
 function variants(of: (parameterCount: number) => string, counts = ANY_COUNT): string {
   return counts.map(of).join(', ')
@@ -77,25 +76,6 @@ function variants(of: (parameterCount: number) => string, counts = ANY_COUNT): s
 function parameters(count: number, named: readonly string[] = []): string {
   const positional = Array.from({ length: count }, (_, i) => `p${i}`)
   return [...positional, ...named.map((name) => `${ident(name)} := NULL`)].join(', ')
-}
-
-/** With which arguments a function is called: those such as `header = true`, and how many others. */
-function callsOf(query: string, called: string): { named: string[]; counts: number[] } {
-  const tokens = tokenize(query)
-  const named = new Set<string>()
-  const counts = new Set<number>()
-  for (const [i, token] of tokens.entries()) {
-    const open = tokens[i + 1]
-    if (!open || !isSymbol(open, '(') || token.text.toLowerCase() !== called.toLowerCase()) continue
-    const end = closingBracket(query, open.start) ?? query.length + 1
-    const found = splitList(query.slice(open.end, end - 1)).map(
-      (argument) => /^(\w+)\s*:?=/.exec(argument)?.[1],
-    )
-    for (const name of found) if (name !== undefined) named.add(name.toLowerCase())
-    counts.add(found.filter((name) => name === undefined).length)
-  }
-  // Variants of other counts would match a call with named arguments too.
-  return { named: [...named], counts: named.size > 0 ? [...counts] : ANY_COUNT }
 }
 
 function drop(standIn: StandIn): string {

@@ -12,9 +12,9 @@ export function generatedExpressions(sql: string, columnCount: number): Readonly
   const found = new Map<number, string>()
   if (!/generated/i.test(sql)) return found
   const open = tokenize(sql).find((token) => isSymbol(token, '('))
-  const close = open && closingBracket(sql, open.start)
-  if (!open || close === undefined) return found
-  const definitions = splitList(sql.slice(open.end, close - 1)).slice(0, columnCount)
+  if (!open) return found
+  // Not up to the closing bracket: after the columns come foreign keys, whose tables are printed without quotes.
+  const definitions = splitList(sql.slice(open.end)).slice(0, columnCount)
   definitions.forEach((definition, position) => {
     const expression = generatedExpression(definition)
     if (expression !== undefined) found.set(position, expression)

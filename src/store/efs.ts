@@ -132,8 +132,8 @@ async function* walk(folder: string, prefix: string, signal: AbortSignal): Async
     const file = path.join(folder, entry.name)
     if (entry.isDirectory()) {
       yield* walk(file, `${key}/`, signal)
-    } else if ((entry.isFile() || entry.isSymbolicLink()) && !isTempName(entry.name)) {
-      // A link to nothing is listed too: whoever reads it gets told, instead of missing a file.
+    } else if (!isTempName(entry.name)) {
+      // A link to nothing and a pipe are listed too: whoever reads them gets told, instead of missing a file.
       const info = await stat(file).catch(() => undefined)
       if (info?.isDirectory() !== true) yield { key, size: info?.size ?? 0 }
     }

@@ -24,18 +24,26 @@ async function upgrade(source: string, destination: string, ...flags: string[]):
 }
 
 describe.each([
-  { release: '0.6.1', count: 63, outcome: 'migrated', flags: [] },
-  { release: '0.7.1', count: 61, outcome: 'migrated', flags: [] },
-  { release: '0.8.1', count: 61, outcome: 'migrated', flags: [] },
-  { release: '1.4.4', count: 65, outcome: 'copied', flags: [] },
-  { release: '1.4.4', count: 65, outcome: 'migrated', flags: ['--storage-version', 'v1.5.0'] },
-])('files of $release, $outcome to 1.5.6', async ({ release, count, outcome, flags }) => {
-  const { folder: source, cases } = await conformanceCases(release)
+  { set: 'conformance', release: '0.6.1', count: 63, outcome: 'migrated', flags: [] },
+  { set: 'conformance', release: '0.7.1', count: 61, outcome: 'migrated', flags: [] },
+  { set: 'conformance', release: '0.8.1', count: 61, outcome: 'migrated', flags: [] },
+  { set: 'conformance', release: '1.4.4', count: 65, outcome: 'copied', flags: [] },
+  {
+    set: 'conformance',
+    release: '1.4.4',
+    count: 65,
+    outcome: 'migrated',
+    flags: ['--storage-version', 'v1.5.0'],
+  },
+  { set: 'pitfalls', release: '0.6.1', count: 25, outcome: 'migrated', flags: [] },
+  { set: 'pitfalls', release: '0.8.1', count: 25, outcome: 'migrated', flags: [] },
+] as const)('$set of $release, $outcome to 1.5.6', async ({ set, release, count, outcome, flags }) => {
+  const { folder: source, cases } = await conformanceCases(release, set)
   let destination: string
   let result: CliResult
   let reports: JobReport[]
   beforeAll(async () => {
-    destination = join(folder, `${release}-${outcome}`)
+    destination = join(folder, `${set}-${release}-${outcome}`)
     result = await upgrade(source, destination, '--to', '1.5.6', ...flags)
     reports = jobReports(result)
   }, UPGRADE_TIMEOUT_MS)

@@ -32,18 +32,22 @@ describe.each(CASES)('schemas written by $writer', ({ writer, target, runs }) =>
     await rm(folder, { recursive: true })
   })
 
-  it.each(chunks(FIRST_SEED, runs))('keep every object and every value: seeds $first to $last', async ({ first, last }) => {
-    const schemas = Array.from({ length: last - first + 1 }, (_, i) => trip.schema(first + i))
-    const failure = await trip.run(schemas)
-    if (failure === undefined) return
-    // One by one, so that the culprits can be named and replayed.
-    const culprits: string[] = []
-    for (const schema of schemas) {
-      const why = schemas.length === 1 ? failure : await trip.run([schema])
-      if (why !== undefined) culprits.push(`FLEET_SEED=${schema.seed} FLEET_RUNS=1: ${why}\n${schema.statements.join(';\n')}`)
-    }
-    expect.fail(culprits.length > 0 ? culprits.join('\n\n') : `only together: ${failure}`)
-  })
+  it.each(chunks(FIRST_SEED, runs))(
+    'keep every object and every value: seeds $first to $last',
+    async ({ first, last }) => {
+      const schemas = Array.from({ length: last - first + 1 }, (_, i) => trip.schema(first + i))
+      const failure = await trip.run(schemas)
+      if (failure === undefined) return
+      // One by one, so that the culprits can be named and replayed.
+      const culprits: string[] = []
+      for (const schema of schemas) {
+        const why = schemas.length === 1 ? failure : await trip.run([schema])
+        if (why !== undefined)
+          culprits.push(`FLEET_SEED=${schema.seed} FLEET_RUNS=1: ${why}\n${schema.statements.join(';\n')}`)
+      }
+      expect.fail(culprits.length > 0 ? culprits.join('\n\n') : `only together: ${failure}`)
+    },
+  )
 })
 
 function chunks(from: number, count: number): { first: number; last: number }[] {

@@ -29,8 +29,9 @@ export interface ConformanceCase {
 /** The cases of one release, and the folder that holds their files, `<name>.duckdb`. */
 export async function conformanceCases(
   release: string,
+  set: 'conformance' | 'pitfalls' = 'conformance',
 ): Promise<{ folder: string; cases: ConformanceCase[] }> {
-  const folder = join(await fixture('conformance'), release)
+  const folder = join(await fixture(set), release)
   const parsed = expectations.parse(JSON.parse(readFileSync(join(folder, 'expect.json'), 'utf8')))
   return { folder, cases: Object.entries(parsed).map(([name, { checks }]) => ({ name, checks })) }
 }

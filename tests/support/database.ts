@@ -22,7 +22,11 @@ export class TestEngine {
 
   /** `folder`: the only one that the engine reaches. */
   static async start(engine: InstalledEngine, folder: string): Promise<TestEngine> {
-    const process = await EngineProcess.start(engine, { folder, maxResident: 3e9 }, AbortSignal.timeout(PATIENCE_MS))
+    const process = await EngineProcess.start(
+      engine,
+      { folder, maxResident: 3e9 },
+      AbortSignal.timeout(PATIENCE_MS),
+    )
     return new TestEngine(process, folder)
   }
 

@@ -56,7 +56,9 @@ export class Names {
 
   /** `without`: a text that the name must not hold. */
   fresh(without?: string): string {
-    const word = this.random.pick(without === undefined ? WORDS : WORDS.filter((known) => !known.includes(without)))
+    const word = this.random.pick(
+      without === undefined ? WORDS : WORDS.filter((known) => !known.includes(without)),
+    )
     for (let number = 1; ; number++) {
       const name = `${word}${number === 1 ? '' : String(number)}${this.suffix}`
       if (this.used.has(name.toLowerCase())) continue

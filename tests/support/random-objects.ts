@@ -7,16 +7,20 @@ import type { Random } from './random.js'
 /** Statements that make a sequence and take some numbers from it. */
 export function randomSequence(random: Random, name: string): string[] {
   const by = random.pick([1, 1, 3, -2])
-  const take = (most: number): string[] => random.times(0, most, () => `SELECT nextval(${literal(name)})`)
+  const next = `SELECT nextval(${literal(name)})`
+  const take = (most: number): string[] => random.times(0, most, () => next)
   const head = `CREATE SEQUENCE ${name} INCREMENT BY ${by}`
   switch (random.int(0, 3)) {
     case 0:
       return [`${head} MINVALUE -3 MAXVALUE 5 START ${random.int(-3, 5)} CYCLE`, ...take(12)]
     case 1:
       // Its numbers are used up.
-      return [`CREATE SEQUENCE ${name} MINVALUE 1 MAXVALUE 3 NO CYCLE`, ...Array.from({ length: 3 }, () => take(1)).flat()]
+      return [`CREATE SEQUENCE ${name} MINVALUE 1 MAXVALUE 3 NO CYCLE`, next, next, next]
     case 2:
-      return [`${head} MINVALUE -9223372036854775807 MAXVALUE 9223372036854775806 START ${random.int(-1e9, 1e9)}`, ...take(3)]
+      return [
+        `${head} MINVALUE -9223372036854775807 MAXVALUE 9223372036854775806 START ${random.int(-1e9, 1e9)}`,
+        ...take(3),
+      ]
     default:
       return [head, ...take(12)]
   }
@@ -26,7 +30,9 @@ export function randomSequence(random: Random, name: string): string[] {
 export function randomIndexes(random: Random, names: Names, table: RandomTable): string[] {
   const on = qualified(table.schema, table.name)
   // The indexes of 0.8.1 take no text that holds the character of code 0.
-  const indexable = table.columns.filter(({ type }) => type.kind === 'scalar' && type.scalar.key !== undefined && type.scalar.print !== 'text')
+  const indexable = table.columns.filter(
+    ({ type }) => type.kind === 'scalar' && type.scalar.key !== undefined && type.scalar.print !== 'text',
+  )
   const list = (columns: readonly RandomColumn[]): string => columns.map(({ name }) => ident(name)).join(', ')
   const [first, second] = indexable
   const statements: string[] = []
@@ -48,7 +54,11 @@ export function randomView(
 ): RandomRelation & { statement: string } {
   const relation = random.pick(relations)
   const from = qualified(relation.schema, relation.name)
-  const create = (columns: readonly RandomColumn[], query: string, aliases = ''): RandomRelation & { statement: string } => ({
+  const create = (
+    columns: readonly RandomColumn[],
+    query: string,
+    aliases = '',
+  ): RandomRelation & { statement: string } => ({
     ...name,
     columns,
     statement: `CREATE VIEW ${qualified(name.schema, name.name)}${aliases} AS ${query}`,
@@ -61,22 +71,34 @@ export function randomView(
     case 0:
       return create(relation.columns, `SELECT * FROM ${from}`)
     case 1:
-      return create(columns, `SELECT * FROM ${from}`, ` (${columns.map((column) => ident(column.name)).join(', ')})`)
+      return create(
+        columns,
+        `SELECT * FROM ${from}`,
+        ` (${columns.map((column) => ident(column.name)).join(', ')})`,
+      )
     case 2:
       return create(columns, `SELECT ${list} FROM ${from} AS "t; x" WHERE true OR 'it''s' = '--'`)
     default:
-      return create(columns, `WITH q AS (SELECT * FROM ${from}) SELECT ${list} FROM q UNION ALL SELECT ${list} FROM ${from}`)
+      return create(
+        columns,
+        `WITH q AS (SELECT * FROM ${from}) SELECT ${list} FROM q UNION ALL SELECT ${list} FROM ${from}`,
+      )
   }
 }
 
 /** A macro, and queries that call it. */
-export function randomMacros(random: Random, name: string, tables: readonly RandomTable[]): { statement: string; calls: string[] } {
+export function randomMacros(
+  random: Random,
+  name: string,
+  tables: readonly RandomTable[],
+): { statement: string; calls: string[] } {
   const names = new NewNames(random)
   const [p, q] = [ident(names.fresh()), ident(names.fresh())]
   const table = random.pick(tables)
   const from = qualified(table.schema, table.name)
   const value = (call: string): string => `SELECT CAST(${name}${call} AS VARCHAR) AS result`
-  const rows = (call: string): string => `SELECT string_agg(CAST(x AS VARCHAR) || ',' || CAST(n AS VARCHAR), ';') AS result FROM ${name}${call}`
+  const rows = (call: string): string =>
+    `SELECT string_agg(CAST(x AS VARCHAR) || ',' || CAST(n AS VARCHAR), ';') AS result FROM ${name}${call}`
   const make = (definition: string, ...calls: string[]): { statement: string; calls: string[] } => ({
     statement: `CREATE MACRO ${name}${definition}`,
     calls,
@@ -87,7 +109,11 @@ export function randomMacros(random: Random, name: string, tables: readonly Rand
     case 1:
       return make(`(${p}, ${q} := 5) AS (${p} * ${q}) - 1`, value('(3)'), value(`(3, ${q} := 7)`))
     case 2:
-      return make(`(${p}, ${q} := 'it''s; x') AS ${p} || ${q} || 'a ''; b'`, value(`('a')`), value(`('a', ${q} := 'b')`))
+      return make(
+        `(${p}, ${q} := 'it''s; x') AS ${p} || ${q} || 'a ''; b'`,
+        value(`('a')`),
+        value(`('a', ${q} := 'b')`),
+      )
     case 3:
       return make(`() AS 42`, value('()'))
     case 4:

@@ -15,7 +15,12 @@ export interface Scalar {
   readonly key: ((n: number) => string) | undefined
 }
 
-function scalar(sql: string, print: Print, text: (random: Random) => string, key?: (n: number) => string): Scalar {
+function scalar(
+  sql: string,
+  print: Print,
+  text: (random: Random) => string,
+  key?: (n: number) => string,
+): Scalar {
   const cast = (value: string): string => `CAST(${literal(value)} AS ${sql})`
   return { sql, print, value: (random) => cast(text(random)), key: key && ((n) => cast(key(n))) }
 }
@@ -60,7 +65,9 @@ function clock(random: Random, digits: number): string {
 function timestamp(sql: string, digits: number, extremes: readonly string[], print: Print = 'plain'): Scalar {
   const text = (random: Random): string => {
     if (random.chance(0.2)) return random.pick(extremes)
-    return digits === 9 ? `${day(random, 1678, 2261)} ${clock(random, 6)}` : `${day(random, 1, 9999)} ${clock(random, digits)}`
+    return digits === 9
+      ? `${day(random, 1678, 2261)} ${clock(random, 6)}`
+      : `${day(random, 1, 9999)} ${clock(random, digits)}`
   }
   return scalar(sql, print, text, (n) => `20${pad(n % 90)}-01-01 00:00:${pad(Math.floor(n / 90))}`)
 }
@@ -99,21 +106,44 @@ const VARCHAR: Scalar = {
   key: (n) => `CAST(${literal(`key '${n}'`)} AS VARCHAR)`,
 }
 
-const JSONS = ['null', '{}', '[]', '"x"', '1.50', '{"a": [1, null, {"b c": "é"}]}', ' {"a" :1,  "a":2}', '"\\u0000\\n"', '12345678901234567890']
+const JSONS = [
+  'null',
+  '{}',
+  '[]',
+  '"x"',
+  '1.50',
+  '{"a": [1, null, {"b c": "é"}]}',
+  ' {"a" :1,  "a":2}',
+  '"\\u0000\\n"',
+  '12345678901234567890',
+]
 
 function bytes(random: Random): string {
   const size = random.pick([0, 0, 1, 3, 12, 13, 200])
-  return random.times(size, size, () => `\\x${random.int(0, 255).toString(16).padStart(2, '0').toUpperCase()}`).join('')
+  return random
+    .times(size, size, () => `\\x${random.int(0, 255).toString(16).padStart(2, '0').toUpperCase()}`)
+    .join('')
 }
 
 function uuid(random: Random): string {
   if (random.chance(0.2)) return random.pick(['0', 'f', '8', '7']).repeat(8) + '-0000-0000-0000-ffffffffffff'
   const digits = random.times(32, 32, () => random.int(0, 15).toString(16)).join('')
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join('-')
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    digits.slice(12, 16),
+    digits.slice(16, 20),
+    digits.slice(20),
+  ].join('-')
 }
 
 const INFINITE = ['infinity', '-infinity', 'epoch']
-const MICROS = [...INFINITE, '294247-01-10 04:00:54.775806', '290309-12-22 (BC) 00:00:00', '0044-03-15 (BC) 12:00:00']
+const MICROS = [
+  ...INFINITE,
+  '294247-01-10 04:00:54.775806',
+  '290309-12-22 (BC) 00:00:00',
+  '0044-03-15 (BC) 12:00:00',
+]
 
 /** The types of 0.8.1. */
 const SCALARS: readonly Scalar[] = [
@@ -133,19 +163,35 @@ const SCALARS: readonly Scalar[] = [
   float('DOUBLE', ['1.7976931348623157e308', '5e-324', '2.2250738585072014e-308'], (value) => value),
   VARCHAR,
   scalar('BLOB', 'blob', bytes),
-  scalar('BIT', 'plain', (random) => random.times(1, random.pick([1, 8, 9, 200]), () => String(random.int(0, 1))).join('')),
+  scalar('BIT', 'plain', (random) =>
+    random.times(1, random.pick([1, 8, 9, 200]), () => String(random.int(0, 1))).join(''),
+  ),
   scalar(
     'DATE',
     'plain',
-    (random) => (random.chance(0.2) ? random.pick([...INFINITE, '5881580-07-10', '5877642-06-25 (BC)', '2024-02-29']) : day(random, 1, 9999)),
+    (random) =>
+      random.chance(0.2)
+        ? random.pick([...INFINITE, '5881580-07-10', '5877642-06-25 (BC)', '2024-02-29'])
+        : day(random, 1, 9999),
     (n) => `20${pad(n % 90)}-02-${pad(1 + (Math.floor(n / 90) % 28))}`,
   ),
-  scalar('TIME', 'plain', (random) => (random.chance(0.2) ? random.pick(['00:00:00', '23:59:59.999999']) : clock(random, 6))),
-  scalar('TIMETZ', 'plain', (random) => `${clock(random, 6)}${random.pick(['+00', '+05:30', '-08', '+15:59', '-15:59'])}`),
+  scalar('TIME', 'plain', (random) =>
+    random.chance(0.2) ? random.pick(['00:00:00', '23:59:59.999999']) : clock(random, 6),
+  ),
+  scalar(
+    'TIMETZ',
+    'plain',
+    (random) => `${clock(random, 6)}${random.pick(['+00', '+05:30', '-08', '+15:59', '-15:59'])}`,
+  ),
   timestamp('TIMESTAMP', 6, MICROS),
   timestamp('TIMESTAMP_S', 0, ['epoch', '1969-12-31 23:59:59', '0044-03-15 (BC) 12:00:00']),
   timestamp('TIMESTAMP_MS', 3, ['epoch', '1969-12-31 23:59:59.999', '0044-03-15 (BC) 12:00:00']),
-  timestamp('TIMESTAMP_NS', 9, ['epoch', '1969-12-31 23:59:59.999999', '2262-04-11 23:47:16.854775'], 'micros'),
+  timestamp(
+    'TIMESTAMP_NS',
+    9,
+    ['epoch', '1969-12-31 23:59:59.999999', '2262-04-11 23:47:16.854775'],
+    'micros',
+  ),
   timestamp('TIMESTAMPTZ', 6, [...INFINITE, '1969-12-31 23:59:59.999999'], 'instant'),
   INTERVAL,
   scalar('UUID', 'plain', uuid, (n) => `00000000-0000-0000-0000-${pad(n, 12)}`),
@@ -161,7 +207,11 @@ const LATER: readonly Scalar[] = [
   scalar('BIGNUM', 'number', (random) => `${random.pick(['', '-'])}${random.bits(400)}`),
   timestamp('TIMESTAMP_S', 0, INFINITE),
   timestamp('TIMESTAMP_MS', 3, INFINITE),
-  timestamp('TIMESTAMP_NS', 9, [...INFINITE, '2262-04-11 23:47:16.854775806', '1677-09-22 00:00:00.000000001']),
+  timestamp('TIMESTAMP_NS', 9, [
+    ...INFINITE,
+    '2262-04-11 23:47:16.854775806',
+    '1677-09-22 00:00:00.000000001',
+  ]),
 ]
 
 /** Types of a release, each with values that it holds. */

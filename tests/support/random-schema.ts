@@ -2,7 +2,7 @@ import { ident, literal, qualified } from '../../src/migration/sql.js'
 import { Names } from './random-names.js'
 import { scalarsOf } from './random-scalars.js'
 import { type RandomRelation, type RandomTable, TableMaker } from './random-table.js'
-import { type Palette, randomType, type RandomType, typeSql } from './random-type.js'
+import { type Palette, plainest, randomType, type RandomType, typeSql } from './random-type.js'
 import { randomIndexes, randomMacros, randomSequence, randomView } from './random-objects.js'
 import { Random } from './random.js'
 
@@ -40,9 +40,12 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
   const tables: RandomTable[] = []
   for (let left = random.int(1, 4); left > 0; left--) {
     const { schema, names } = random.pick(spaces)
-    // 0.8.1 does not open its own file again when another schema than that of an enum uses it.
+    // 0.8.1 does not open its own file again when a table or a view of another schema than that of an enum uses it.
     const here = stable || schema === 'main' ? around : palette
-    const table = new TableMaker(random, { palette: here, parents: tables, sequences: defaultable }).make(schema, names.fresh())
+    const table = new TableMaker(random, { palette: here, parents: tables, sequences: defaultable }).make(
+      schema,
+      names.fresh(),
+    )
     tables.push(table)
     statements.push(...table.statements)
   }
@@ -52,7 +55,11 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
   const views: RandomRelation[] = []
   for (let left = random.int(0, 2); left > 0; left--) {
     const { schema, names } = random.pick(spaces)
-    const view = randomView(random, { schema, name: names.fresh() }, [...tables, ...views])
+    const relations = [...tables, ...views].filter(
+      (relation) => stable || named.length === 0 || relation.schema === schema,
+    )
+    if (relations.length === 0) continue
+    const view = randomView(random, { schema, name: names.fresh() }, relations)
     views.push(view)
     statements.push(view.statement)
   }
@@ -84,12 +91,18 @@ function makeSpaces(random: Random, seed: number, statements: string[]): Space[]
 }
 
 /** Enums, small and large, and names for other types. */
-function makeTypes(random: Random, seed: number, stable: boolean, palette: Palette, statements: string[]): RandomType[] {
+function makeTypes(
+  random: Random,
+  seed: number,
+  stable: boolean,
+  palette: Palette,
+  statements: string[],
+): RandomType[] {
   const names = new Names(random, ` type ${seed}`)
   return random.times(0, 3, (): RandomType => {
     const name = ident(names.fresh())
     if (random.chance(0.25)) {
-      const base = randomType(random, palette, random.int(0, 1))
+      const base = randomType(random, plainest(palette), random.int(0, 1))
       statements.push(`CREATE TYPE ${name} AS ${typeSql(base)}`)
       return { kind: 'alias', sql: name, base }
     }

@@ -33,7 +33,9 @@ const TEXTS = [
 export function randomText(random: Random): string {
   const text = literal(random.pick(TEXTS))
   if (random.chance(0.07)) return `(${text} || chr(0) || 'after')`
-  if (random.chance(0.07)) return `repeat(${literal(random.pick(['é', 'long text ', '🦆']))}, ${random.int(100, 3000)})`
-  if (random.chance(0.3)) return literal(random.times(0, 30, () => String.fromCodePoint(random.int(32, 0x2ff))).join(''))
+  if (random.chance(0.07))
+    return `repeat(${literal(random.pick(['é', 'long text ', '🦆']))}, ${random.int(100, 3000)})`
+  if (random.chance(0.3))
+    return literal(random.times(0, 30, () => String.fromCodePoint(random.int(32, 0x2ff))).join(''))
   return text
 }

@@ -20,6 +20,11 @@ export interface Member {
   readonly type: RandomType
 }
 
+/** The palette without JSON and named types. */
+export function plainest(palette: Palette): Palette {
+  return { ...palette, named: [], scalars: palette.scalars.filter(({ sql }) => sql !== 'JSON') }
+}
+
 /** Lists of parts that must be taken apart one by one have at most so many items. */
 export const MOST_ITEMS = 3
 
@@ -34,9 +39,11 @@ export interface Palette {
 }
 
 export function randomType(random: Random, palette: Palette, depth: number): RandomType {
-  const kind = depth === 0 ? 'leaf' : random.pick(['leaf', 'list', 'list', 'struct', 'map', 'union', 'array'] as const)
+  const kind =
+    depth === 0 ? 'leaf' : random.pick(['leaf', 'list', 'list', 'struct', 'map', 'union', 'array'] as const)
   const inner = (): RandomType => randomType(random, palette, depth - 1)
-  const members = (names = palette.names()): Member[] => random.times(1, 3, () => ({ name: names.fresh(), type: inner() }))
+  const members = (names = palette.names()): Member[] =>
+    random.times(1, 3, () => ({ name: names.fresh(), type: inner() }))
   switch (kind) {
     case 'leaf':
       return random.chance(0.2) && palette.named.length > 0
@@ -45,7 +52,9 @@ export function randomType(random: Random, palette: Palette, depth: number): Ran
     case 'list':
       return { kind, item: inner() }
     case 'array':
-      return palette.stable ? { kind, item: inner(), size: random.int(1, MOST_ITEMS) } : { kind: 'list', item: inner() }
+      return palette.stable
+        ? { kind, item: inner(), size: random.int(1, MOST_ITEMS) }
+        : { kind: 'list', item: inner() }
     case 'struct':
       return { kind, fields: members() }
     case 'map':
@@ -83,10 +92,23 @@ function membersSql(members: readonly Member[]): string {
   return members.map(({ name, type }) => `${ident(name)} ${typeSql(type)}`).join(', ')
 }
 
+/** SQL of a random value of a column, now and then longer than a vector of the engine. */
+export function randomCell(random: Random, type: RandomType, nulls: number): string {
+  if (type.kind !== 'list' || !isNumber(type.item) || random.chance(0.95))
+    return randomValue(random, type, nulls)
+  return `CAST([${random.times(2050, 2100, () => randomValue(random, type.item)).join(', ')}] AS ${typeSql(type)})`
+}
+
+/** Do all releases print a list of such items alike? */
+export function isNumber(type: RandomType): boolean {
+  return type.kind === 'scalar' && type.scalar.print === 'number'
+}
+
 /** SQL of a random value of exactly this type, or of its NULL. */
 export function randomValue(random: Random, type: RandomType, nulls = 0.15): string {
   if (random.chance(nulls)) return `CAST(NULL AS ${typeSql(type)})`
-  const items = (from: number, to: number, of: RandomType): string => random.times(from, to, () => randomValue(random, of)).join(', ')
+  const items = (from: number, to: number, of: RandomType): string =>
+    random.times(from, to, () => randomValue(random, of)).join(', ')
   switch (type.kind) {
     case 'scalar':
       return type.scalar.value(random)
@@ -95,7 +117,7 @@ export function randomValue(random: Random, type: RandomType, nulls = 0.15): str
     case 'alias':
       return `CAST(${randomValue(random, type.base, 0)} AS ${type.sql})`
     case 'list':
-      return `CAST([${items(0, mostItems(random, type.item), type.item)}] AS ${typeSql(type)})`
+      return `CAST([${items(0, MOST_ITEMS, type.item)}] AS ${typeSql(type)})`
     case 'array':
       return `CAST([${items(type.size, type.size, type.item)}] AS ${typeSql(type)})`
     case 'struct': {
@@ -111,12 +133,6 @@ export function randomValue(random: Random, type: RandomType, nulls = 0.15): str
     default:
       return type satisfies never
   }
-}
-
-/** Now and then more items than fit into one vector of the engine. */
-function mostItems(random: Random, item: RandomType): number {
-  const plain = item.kind === 'scalar' && item.scalar.print === 'number'
-  return plain && random.chance(0.03) ? 2100 : MOST_ITEMS
 }
 
 function mapValue(random: Random, type: Extract<RandomType, { kind: 'map' }>): string {

@@ -34,7 +34,12 @@ export class RoundTrip {
     const engine = await ensureEngine(writer)
     const reader = await ensureEngine(`neo:${target.release}`)
     const upgrader = createUpgrader({ slotFolder: folder, engines: await installedEngines() })
-    return new RoundTrip(options, await TestEngine.start(engine, folder), await TestEngine.start(reader, folder), upgrader)
+    return new RoundTrip(
+      options,
+      await TestEngine.start(engine, folder),
+      await TestEngine.start(reader, folder),
+      upgrader,
+    )
   }
 
   async close(): Promise<void> {
@@ -66,7 +71,8 @@ export class RoundTrip {
   private async write(path: string, schemas: readonly RandomSchema[]): Promise<void> {
     const database = await this.writer.open(path, 'create')
     try {
-      for (const { statements } of schemas) for (const statement of statements) await execute(database, statement)
+      for (const { statements } of schemas)
+        for (const statement of statements) await execute(database, statement)
       await database.query('CHECKPOINT')
     } finally {
       await database.close()
@@ -76,7 +82,11 @@ export class RoundTrip {
   private async upgrade(source: string, folder: string): Promise<string> {
     const job = join(folder, 'job')
     await mkdir(job)
-    const request = { source: join(job, 'source.duckdb'), destination: join(job, 'target.duckdb'), folder: job }
+    const request = {
+      source: join(job, 'source.duckdb'),
+      destination: join(job, 'target.duckdb'),
+      folder: job,
+    }
     await copyFile(source, request.source)
     const header = await readHeader(source)
     const settings = { header, target: this.options.target, verify: 'full', memory: 2e9, threads: 2 } as const
@@ -90,7 +100,11 @@ export class RoundTrip {
     return await takeSnapshot(database, schemas).finally(() => database.close())
   }
 
-  private async compare(wanted: Snapshot, destination: string, schemas: readonly RandomSchema[]): Promise<string | undefined> {
+  private async compare(
+    wanted: Snapshot,
+    destination: string,
+    schemas: readonly RandomSchema[],
+  ): Promise<string | undefined> {
     const fresh = await this.reader.open(destination, 'scratch')
     try {
       const tables = schemas.flatMap((schema) => schema.tables)
@@ -128,19 +142,25 @@ async function readHeader(path: string): Promise<StorageHeader> {
 async function checkTypes(database: TestDatabase, table: RandomTable): Promise<void> {
   const declared = table.columns.map(({ type }, i) => `CAST(NULL AS ${typeSql(type)}) AS c${i}`)
   const found = table.columns.map(({ name }, i) => `${ident(name)} AS c${i}`)
-  const types = async (query: string): Promise<unknown[]> => (await database.query(`DESCRIBE ${query}`)).map((row) => row['column_type'])
+  const types = async (query: string): Promise<unknown[]> =>
+    (await database.query(`DESCRIBE ${query}`)).map((row) => row['column_type'])
   const wanted = await types(`SELECT ${declared.join(', ')}`)
   const actual = await types(`SELECT ${found.join(', ')} FROM ${qualified(table.schema, table.name)}`)
   const at = wanted.findIndex((type, i) => type !== actual[i])
   if (at >= 0)
-    throw new Error(`column ${table.name}.${table.columns[at]?.name ?? ''} was ${String(wanted[at])} and is ${String(actual[at])}`)
+    throw new Error(
+      `column ${table.name}.${table.columns[at]?.name ?? ''} was ${String(wanted[at])} and is ${String(actual[at])}`,
+    )
 }
 
 function firstDifference(wanted: Snapshot, found: Snapshot): string | undefined {
   for (const [what, lines] of wanted) {
     const others = found.get(what) ?? []
-    const at = Array.from({ length: Math.max(lines.length, others.length) }, (_, i) => i).find((i) => lines[i] !== others[i])
-    if (at !== undefined) return `${what}: line ${at + 1} was\n  ${String(lines[at])}\nand is\n  ${String(others[at])}`
+    const at = Array.from({ length: Math.max(lines.length, others.length) }, (_, i) => i).find(
+      (i) => lines[i] !== others[i],
+    )
+    if (at !== undefined)
+      return `${what}: line ${at + 1} was\n  ${String(lines[at])}\nand is\n  ${String(others[at])}`
   }
   return undefined
 }

@@ -1,4 +1,3 @@
-import { SqlError } from '../../src/migration/session.js'
 import { ident, qualified } from '../../src/migration/sql.js'
 import { canonical } from './canonical.js'
 import type { TestDatabase } from './database.js'
@@ -23,7 +22,10 @@ const CATALOG: Readonly<Record<string, string>> = {
 }
 
 /** Reads all of it. The database must be open for writing: what a sequence gives next is asked last. */
-export async function takeSnapshot(database: TestDatabase, schemas: readonly RandomSchema[]): Promise<Snapshot> {
+export async function takeSnapshot(
+  database: TestDatabase,
+  schemas: readonly RandomSchema[],
+): Promise<Snapshot> {
   const facts = new Map<string, readonly string[]>()
   for (const [kind, sql] of Object.entries(CATALOG)) facts.set(kind, (await texts(database, sql)).sort())
   for (const schema of schemas) {
@@ -34,11 +36,14 @@ export async function takeSnapshot(database: TestDatabase, schemas: readonly Ran
       facts.set(`${name}: defaults`, await defaults(database, table))
     }
     for (const view of schema.views)
-      facts.set(`schema ${schema.seed}, view ${view.schema}.${view.name}: rows`, await rows(database, view, false))
+      facts.set(
+        `schema ${schema.seed}, view ${view.schema}.${view.name}: rows`,
+        await rows(database, view, false),
+      )
     for (const call of schema.calls) facts.set(`schema ${schema.seed}: ${call}`, await texts(database, call))
     for (const name of schema.sequences) {
       const next = `SELECT CAST(nextval('${name.replaceAll("'", "''")}') AS VARCHAR) AS f`
-      facts.set(`schema ${schema.seed}: sequence ${name}`, await orRefusal(texts(database, next)))
+      facts.set(`schema ${schema.seed}: sequence ${name}`, await orExhausted(texts(database, next)))
     }
   }
   return facts
@@ -48,19 +53,24 @@ async function texts(database: TestDatabase, sql: string): Promise<string[]> {
   return (await database.query(sql)).map((row) => Object.values(row).map(String).join(' | '))
 }
 
-async function orRefusal(result: Promise<string[]>): Promise<string[]> {
+async function orExhausted(result: Promise<string[]>): Promise<string[]> {
   try {
     return await result
   } catch (error) {
-    if (error instanceof SqlError) return ['refused']
+    if (error instanceof Error && /reached m\w+ value/.test(error.message)) return ['exhausted']
     throw error
   }
 }
 
 async function rows(database: TestDatabase, relation: RandomRelation, ordered: boolean): Promise<string[]> {
-  const values = relation.columns.map(({ name, type }, i) => `${canonical(type, `q.${ident(name)}`)} AS c${i}`)
+  const values = relation.columns.map(
+    ({ name, type }, i) => `${canonical(type, `q.${ident(name)}`)} AS c${i}`,
+  )
   const order = ordered ? ' ORDER BY q.rowid' : ''
-  const lines = await texts(database, `SELECT ${values.join(', ')} FROM ${qualified(relation.schema, relation.name)} AS q${order}`)
+  const lines = await texts(
+    database,
+    `SELECT ${values.join(', ')} FROM ${qualified(relation.schema, relation.name)} AS q${order}`,
+  )
   return ordered ? lines : lines.sort()
 }
 
@@ -72,7 +82,10 @@ async function collations(database: TestDatabase, table: RandomTable): Promise<s
   const letters = columns.map(() => `'A'`).join(', ')
   const tests = columns.flatMap(({ name }) => ['a', 'Á', 'á'].map((other) => `q.${ident(name)} = '${other}'`))
   const from = `SELECT ${list} FROM ${qualified(table.schema, table.name)} WHERE false UNION ALL SELECT ${letters}`
-  return await texts(database, `SELECT ${tests.map((test, i) => `CAST(${test} AS VARCHAR) AS t${i}`).join(', ')} FROM (${from}) AS q`)
+  return await texts(
+    database,
+    `SELECT ${tests.map((test, i) => `CAST(${test} AS VARCHAR) AS t${i}`).join(', ')} FROM (${from}) AS q`,
+  )
 }
 
 /** The values that defaults give. */
@@ -85,7 +98,12 @@ async function defaults(database: TestDatabase, table: RandomTable): Promise<str
       `SELECT column_default AS f FROM duckdb_columns() WHERE ${HERE} AND schema_name = ${at[0] ?? ''} AND table_name = ${at[1] ?? ''} AND column_name = ${at[2] ?? ''}`,
     )
     const value = `CAST((${expression}) AS ${typeSql(column.type)})`
-    found.push(...(await texts(database, `SELECT ${canonical(column.type, 'q.v')} AS f FROM (SELECT ${value} AS v) AS q`)))
+    found.push(
+      ...(await texts(
+        database,
+        `SELECT ${canonical(column.type, 'q.v')} AS f FROM (SELECT ${value} AS v) AS q`,
+      )),
+    )
   }
   return found
 }
