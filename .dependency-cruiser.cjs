@@ -1,12 +1,34 @@
 /** Dependencies point inward: see "Architecture" in the README. */
-const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from: { path: from }, to: { path: to } })
+const forbid = (name, from, to, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from },
+  to: { path: to },
+})
 
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphan-dependency', severity: 'error', from: { path: '^(src|publishers|consumers)' }, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'unknown', 'undetermined'] } },
-    { name: 'migration-is-pure', severity: 'error', comment: 'The heart has no I/O of its own.', from: { path: '^src/migration' }, to: { pathNot: ['^src/(migration|errors)', '^(node:)?(crypto|path)$'] } },
-    forbid('fleet-knows-ports-only', '^src/fleet', '^src/(store|queue|tracker)/(?!port)', 'fleet knows ports, not adapters'),
+    {
+      name: 'no-orphan-dependency',
+      severity: 'error',
+      from: { path: '^(src|publishers|consumers)' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'unknown', 'undetermined'] },
+    },
+    {
+      name: 'migration-is-pure',
+      severity: 'error',
+      comment: 'The heart has no I/O of its own.',
+      from: { path: '^src/migration' },
+      to: { pathNot: ['^src/(migration|errors)', '^(node:)?(crypto|path)$'] },
+    },
+    forbid(
+      'fleet-knows-ports-only',
+      '^src/fleet',
+      '^src/(store|queue|tracker)/(?!port)',
+      'fleet knows ports, not adapters',
+    ),
     forbid('fleet-not-cli', '^src/(fleet|engine|store|queue|tracker|ops)', '^src/cli'),
     forbid('engine-is-inward', '^src/engine', '^src/(store|queue|tracker|fleet|ops)'),
     forbid('store-alone', '^src/store', '^src/(queue|tracker|engine|ops)'),
@@ -17,6 +39,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], conditionNames: ['import', 'node', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      conditionNames: ['import', 'node', 'types'],
+    },
   },
 }

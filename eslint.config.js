@@ -1,11 +1,14 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'tests/fixtures/**', 'demo-fleet/**', '.dependency-cruiser.cjs'] },
+  { ignores: ['.tmp/**', 'dist/**', 'tests/fixtures/**', 'demo-fleet/**', '.dependency-cruiser.cjs'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ['eslint.config.js', 'tests/*.mjs'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
@@ -13,10 +16,16 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // The environment is read in one place, so that one message can list every problem with it.
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read the environment in src/config.ts only.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read the environment in src/config.ts only.' },
+      ],
       'no-console': 'error',
     },
   },
-  { files: ['src/config.ts', 'tests/**', 'bench/**', 'vitest.config.ts'], rules: { 'no-restricted-properties': 'off' } },
-  { files: ['eslint.config.js'], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ['src/config.ts', 'tests/**', 'bench/**', 'vitest.config.ts'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  { files: ['eslint.config.js', 'tests/*.mjs'], ...tseslint.configs.disableTypeChecked },
 )

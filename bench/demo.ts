@@ -9,22 +9,23 @@ import { unpackArchive } from './unpack.js'
 const FOLDER = 'demo-fleet'
 const OLD = path.join(FOLDER, 'old')
 const NEW = path.join(FOLDER, 'new')
+const COMMAND = `node ${path.relative('.', CLI)}`
 
 /** `npm run demo`: upgrades the bundled trackers with the real command, and shows what to try next. */
 async function main(signal: AbortSignal): Promise<number> {
   for (const folder of [OLD, NEW]) await rm(folder, { recursive: true, force: true })
   await unpackArchive(bundledArchive('trackers'), OLD, signal)
   say(`Real trackers of DuckDB 0.6, 0.7 and 0.8 are in ${OLD}. Upgrading them:`, '')
-  say(`  $ npx duckfleet upgrade ${OLD} ${NEW}`, '')
+  say(`  $ ${COMMAND} upgrade ${OLD} ${NEW}`, '')
   const status = await duckfleet('upgrade', OLD, NEW)
   if (status !== 0) return status
   const [sample = ''] = (await readdir(NEW, { recursive: true }))
     .filter((name) => name.endsWith('.duckdb'))
     .sort()
   say('', `The upgraded files are in ${NEW}; those in ${OLD} are untouched. Try:`, '')
-  say(`  npx duckfleet inspect ${OLD} ${NEW}`)
-  say(`  npx duckfleet verify ${path.join(OLD, sample)} ${path.join(NEW, sample)}`)
-  say(`  npx duckfleet upgrade YOUR_FOLDER UPGRADED_FOLDER --dry-run`)
+  say(`  ${COMMAND} inspect ${OLD} ${NEW}`)
+  say(`  ${COMMAND} verify ${path.join(OLD, sample)} ${path.join(NEW, sample)}`)
+  say(`  ${COMMAND} upgrade YOUR_FOLDER UPGRADED_FOLDER --dry-run`)
   return 0
 }
 

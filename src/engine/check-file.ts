@@ -1,15 +1,38 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { throwIfAborted } from '../abort.js'
-import { checkBlocks } from '../migration/blocks.js'
+import { checkBlocks, type ReadBytes } from '../migration/blocks.js'
+import { refuseTornFrames } from '../migration/wal.js'
 
 /**
  * Checks every block of a database file of 0.9 or later, without an engine.
  * @throws DuckfleetError `corrupt`, `aborted`
  */
 export async function checkFile(path: string, signal: AbortSignal): Promise<void> {
+  await reading(path, signal, checkBlocks)
+}
+
+/** A database has one of them, or two while a checkpoint is made. */
+const WALS = ['.wal', '.wal.checkpoint', '.wal.recovery']
+
+/**
+ * Checks that the WALs beside a database file of 0.9 or later are whole.
+ * @throws DuckfleetError `corrupt`, `aborted`
+ */
+export async function checkWals(path: string, signal: AbortSignal): Promise<void> {
+  for (const suffix of WALS) {
+    const found = await stat(path + suffix).catch(() => undefined)
+    if (found) await reading(path + suffix, signal, (read) => refuseTornFrames(read, found.size))
+  }
+}
+
+async function reading(
+  path: string,
+  signal: AbortSignal,
+  work: (read: ReadBytes) => Promise<void>,
+): Promise<void> {
   const file = await open(path, 'r')
   try {
-    await checkBlocks(async (offset, length) => {
+    await work(async (offset, length) => {
       throwIfAborted(signal)
       const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, offset)
       return buffer.subarray(0, bytesRead)

@@ -2,6 +2,7 @@ import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/pr
 import { basename, dirname, join } from 'node:path'
 import type { Database, Engines } from '../migration/ports.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
+import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
 import type { InstalledEngine } from './locate.js'
 import type { EngineProcess } from './process.js'
 import type { OpenMode, OpenOptions } from './protocol.js'
@@ -19,9 +20,13 @@ const PROCESS_OVERHEAD = 600e6
 const MOST_WASM_MEMORY = 1.5e9
 const LEAST_ENGINE_MEMORY = 64e6
 
+/** Storage versions of 0.7 and 0.8, where the name of a file is the name of its database. */
+const NAMED_BY_FILE = new Set([43, 51])
+
 /** The engines of one job, in processes of a slot. */
 export class JobEngines implements Engines {
   private rows = 0
+  private source: string
   private readonly sessionsOf = new Map<EngineProcess, Set<number>>()
   private readonly processes = new Map<InstalledEngine, Promise<EngineProcess>>()
   private readonly stopper = new AbortController()
@@ -37,6 +42,7 @@ export class JobEngines implements Engines {
     readonly wal: Engines['wal'],
     signal: AbortSignal,
   ) {
+    this.source = request.source
     const onAbort = (): void => {
       this.stopper.abort(signal.reason)
     }
@@ -65,7 +71,7 @@ export class JobEngines implements Engines {
   }
 
   get sourcePath(): string {
-    return this.request.source
+    return this.source
   }
 
   path(name: string): string {
@@ -80,16 +86,21 @@ export class JobEngines implements Engines {
     this.stopper.abort()
   }
 
-  openSource(): Promise<Database> {
-    return this.open(this.reader, this.request.source, 'read')
+  async openSource(): Promise<Database> {
+    const database = await this.open(this.reader, this.source, 'read')
+    if (!NAMED_BY_FILE.has(this.request.header.storageVersion) || !(await hasClashingName(database)))
+      return database
+    await database.close()
+    this.source = await linkUnderPlainName(this.request.source, this.wal !== undefined)
+    return await this.open(this.reader, this.source, 'read')
   }
 
   async openScratch(): ReturnType<Engines['openScratch']> {
     const folder = this.path('scratch')
-    const copy = join(folder, 'copy', basename(this.request.source))
+    const copy = join(folder, 'copy', basename(this.source))
     await mkdir(dirname(copy), { recursive: true })
-    await copyFile(this.request.source, copy, constants.COPYFILE_FICLONE)
-    if (this.wal) await copyFile(`${this.request.source}.wal`, `${copy}.wal`, constants.COPYFILE_FICLONE)
+    await copyFile(this.source, copy, constants.COPYFILE_FICLONE)
+    if (this.wal) await copyFile(`${this.source}.wal`, `${copy}.wal`, constants.COPYFILE_FICLONE)
     const session = await this.open(this.reader, copy, 'scratch')
     return {
       session,

@@ -7,7 +7,7 @@ import { Stopwatch } from '../migration/stopwatch.js'
 import { type Step, transfer } from '../migration/transfer.js'
 import type { StorageHeader } from '../migration/header.js'
 import type { CheckFile, Target, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
-import { checkFile } from './check-file.js'
+import { checkFile, checkWals } from './check-file.js'
 import { JobEngines } from './job-engines.js'
 import type { InstalledEngine } from './locate.js'
 import { canOpen, chooseReader, chooseTarget } from './registry.js'
@@ -100,6 +100,7 @@ async function run(
 ): Promise<UpgradeResult> {
   const start = performance.now()
   const { reader, writer } = chooseEngines(options, request)
+  if (request.header.storageVersion >= FIRST_STABLE) await checkWals(request.source, signal)
   const watch = new Stopwatch<Step>()
   const engines = await JobEngines.create(slot, request, reader, writer, signal)
   try {

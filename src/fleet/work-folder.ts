@@ -45,11 +45,11 @@ export async function createJobFolder(slotFolder: string): Promise<string> {
 
 /**
  * The name for a copy of a file: its own, because 0.7 and 0.8 write it into macros, which break in a file of another
- * name. Only two names of DuckDB's own cannot be had.
+ * name. Only names of DuckDB's own cannot be had.
  */
 export function workName(key: string): string {
   const name = path.basename(key)
-  return /^(temp|system)(\.|$)/i.test(name) ? `database-${name}` : name
+  return /^(temp|system|main)(\.|$)/i.test(name) ? `database-${name}` : name
 }
 
 /** Removes a work folder with all that is in it; one that is gone is fine. */

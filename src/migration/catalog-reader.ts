@@ -164,7 +164,10 @@ async function readColumns(
   types: TypeReader,
 ): Promise<Column[]> {
   const relation = qualified(text(table, 'schema_name'), text(table, 'table_name'))
-  const generated = generatedExpressions(optionalText(table, 'sql') ?? '', rows.length)
+  const generated = generatedExpressions(
+    optionalText(table, 'sql') ?? '',
+    rows.map((row) => text(row, 'data_type')),
+  )
   const collations = await readCollations(session, relation, rows)
   const columns: Column[] = []
   for (const [position, row] of rows.entries()) {

@@ -1,6 +1,6 @@
 import { DuckfleetError } from '../errors.js'
 import { carrierOf, type Codec, type CodecField, TEXT } from './codec.js'
-import { type DuckType, type Field, holdsList, renderType, type ScalarName } from './types.js'
+import { type DuckType, type Field, renderType, type ScalarName } from './types.js'
 
 /** What the source engine's SQL can do. */
 export interface SourceSkills {
@@ -72,11 +72,10 @@ function planMap(type: Extract<DuckType, { kind: 'map' }>, skills: SourceSkills)
   const inMap = (part: DuckType): Codec => (skills.mapKeys ? planCodec(part, skills) : planText(part, skills))
   const key = inMap(type.key)
   const value = inMap(type.value)
-  const collapsed = collapse(type, [key, value])
-  // Neither text nor hash of lists inside a map tell all values apart: see the digest.
-  const apart = skills.mapKeys && (holdsList(type.key) || holdsList(type.value))
-  if (collapsed && !apart) return collapsed
+  // Taken apart wherever that can be: neither text nor hash of a whole map tell all values apart (see the digest).
   if (skills.mapKeys) return { kind: 'map', key, value }
+  const collapsed = collapse(type, [key, value])
+  if (collapsed) return collapsed
   throw new DuckfleetError(
     'unsupported',
     `this release cannot take a ${renderType(type)} apart: no map_keys, and what is in it has no safe text`,

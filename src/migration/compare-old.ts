@@ -21,7 +21,7 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
   const exports = exportTables(engines, source.database, source.plan, source.counts, level === 'full', {})
-  const schema = readSchema(engines, source, exports.written, opening)
+  const schema = readSchema(engines, source, exports.verified, opening)
   await allOrStop(engines, [schema, exports.verified])
   await source.database.close()
   const { catalog, script, reference } = await schema

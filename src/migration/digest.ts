@@ -1,5 +1,5 @@
 import { literal } from './sql.js'
-import { type DuckType, holdsList } from './types.js'
+import type { DuckType } from './types.js'
 
 /**
  * A value to digest: SQL that gives it and the type that it has (a carrier: no INTERVAL, no UNION). `opaque`: any
@@ -8,6 +8,8 @@ import { type DuckType, holdsList } from './types.js'
 export interface DigestTerm {
   readonly value: string
   readonly type: DuckType | 'opaque'
+  /** A CAST makes the value, at one of the ends: then the hash of a map in it cannot be trusted. */
+  readonly cast?: boolean
 }
 
 /** Names of the columns that {@link digestQuery} gives; `f0`, `f1` … are the fingerprints of each term. */
@@ -23,7 +25,7 @@ export const DIGEST_ROWS = 'n'
  * difference between NULL, [] and [NULL], so those are hashed as text.
  */
 export function digestQuery(relation: string, terms: readonly DigestTerm[]): string {
-  const hashed = terms.flatMap(({ value, type }) => hashable(value, type))
+  const hashed = terms.flatMap(hashable)
   const row = hashed.length === 0 ? 'hash(0)' : `hash(${hashed.join(', ')})`
   const fingerprints = terms.map(({ value, type }, i) => `, ${fingerprint(value, type)} AS f${i}`)
   return (
@@ -32,7 +34,7 @@ export function digestQuery(relation: string, terms: readonly DigestTerm[]): str
   )
 }
 
-function hashable(value: string, type: DigestTerm['type']): string[] {
+function hashable({ value, type, cast = false }: DigestTerm): string[] {
   if (type === 'opaque') return [value, `CAST(${value} AS VARCHAR)`]
   switch (type.kind) {
     case 'scalar':
@@ -47,7 +49,7 @@ function hashable(value: string, type: DigestTerm['type']): string[] {
     case 'struct':
     case 'map':
     case 'union':
-      return [canonical(value, type)]
+      return [canonical(value, type, cast)]
     default:
       return type satisfies never
   }
@@ -66,11 +68,11 @@ function fingerprint(value: string, type: DigestTerm['type']): string {
 }
 
 /** Text that differs whenever the value differs: lengths before texts, brackets around lists, `n` for NULL. */
-function canonical(value: string, type: DuckType, depth = 0): string {
+function canonical(value: string, type: DuckType, cast: boolean, depth = 0): string {
   switch (type.kind) {
     case 'list': {
       const item = `digest${depth}`
-      const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, depth + 1)})`
+      const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, cast, depth + 1)})`
       return whenNull(
         value,
         `'[' || coalesce(list_aggr(${items}, 'string_agg', ','), '') || ']' || CAST(len(${value}) AS VARCHAR)`,
@@ -78,7 +80,7 @@ function canonical(value: string, type: DuckType, depth = 0): string {
     }
     case 'struct': {
       const fields = type.fields.map((field) =>
-        canonical(`struct_extract(${value}, ${literal(field.name)})`, field.type, depth),
+        canonical(`struct_extract(${value}, ${literal(field.name)})`, field.type, cast, depth),
       )
       return whenNull(value, `'(' || ${fields.join(" || ',' || ")} || ')'`)
     }
@@ -93,17 +95,13 @@ function canonical(value: string, type: DuckType, depth = 0): string {
     case 'map': {
       // Up to 1.1 {a=NULL} is the text of a NULL and of 'NULL'; the hash tells them apart, but no zero from another.
       const text = `CAST(${printed(value, type)} AS VARCHAR)`
-      const hash = hashesAlike(type) ? `CAST(hash(${value}) AS VARCHAR) || ':' || ` : ''
+      // But up to 0.8 the hash of what a CAST gives depends on where it lies in memory too.
+      const hash = cast ? '' : `CAST(hash(${value}) AS VARCHAR) || ':' || `
       return whenNull(value, `${hash}${text}`)
     }
     default:
       return type satisfies never
   }
-}
-
-/** Up to 0.8 the hash of a list inside a list depends on where it lies in memory, not on its items alone. */
-function hashesAlike({ key, value }: Extract<DuckType, { kind: 'map' }>): boolean {
-  return !holdsList(key) && !holdsList(value)
 }
 
 /** Parquet of 0.6 forgets that a timestamp has a time zone, and only text shows the difference. */

@@ -101,6 +101,7 @@ export function tableTerms(plan: TablePlan): DigestTerm[] {
   return travelling(plan).map(({ column, codec }) => ({
     value: encode(codec, ident(column.name)),
     type: carrierOf(codec),
+    cast: codec.kind !== 'same',
   }))
 }
 
@@ -108,7 +109,11 @@ export function tableTerms(plan: TablePlan): DigestTerm[] {
 export function parquetTerms(plan: TablePlan, engine: 'source' | 'target'): DigestTerm[] {
   return travelling(plan).map(({ carrier, codec }) => {
     const reprint = engine === 'target' && printsDifferently(codec)
-    return { value: reprint ? encode(codec, decode(codec, carrier)) : carrier, type: carrierOf(codec) }
+    return {
+      value: reprint ? encode(codec, decode(codec, carrier)) : carrier,
+      type: carrierOf(codec),
+      cast: codec.kind !== 'same',
+    }
   })
 }
 

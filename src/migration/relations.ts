@@ -46,7 +46,10 @@ export async function readRelations(session: Session): Promise<Relation[]> {
     for (const row of tables) {
       const name = { schema: text(row, 'schema_name'), name: text(row, 'table_name') }
       const all = columns.get(tableKey(row)) ?? []
-      const generated = generatedExpressions(text(row, 'sql'), all.length)
+      const generated = generatedExpressions(
+        text(row, 'sql'),
+        all.map((column) => text(column, 'data_type')),
+      )
       const [count] = await session.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${inSource(name)}`)
       relations.push({
         ...name,

@@ -2,24 +2,49 @@ import { DuckfleetError } from '../errors.js'
 import type { Constraint, ObjectName, Table } from './catalog.js'
 import { list, optionalText, text } from './rows.js'
 import type { Row } from './session.js'
-import { closingBracket, isSymbol, isWord, splitList, tokenize } from './sql.js'
+import { closingBracket, isSymbol, isWord, tokenize } from './sql.js'
 
 /**
  * Expressions of generated columns, by position, from the CREATE TABLE that the catalog prints: no catalog
- * function up to 0.8 gives them.
+ * function up to 0.8 gives them. `types`: those of all columns, as the catalog prints them.
  */
-export function generatedExpressions(sql: string, columnCount: number): ReadonlyMap<number, string> {
+export function generatedExpressions(sql: string, types: readonly string[]): ReadonlyMap<number, string> {
   const found = new Map<number, string>()
   if (!/generated/i.test(sql)) return found
   const open = tokenize(sql).find((token) => isSymbol(token, '('))
   if (!open) return found
-  // Not up to the closing bracket: after the columns come foreign keys, whose tables are printed without quotes.
-  const definitions = splitList(sql.slice(open.end)).slice(0, columnCount)
-  definitions.forEach((definition, position) => {
-    const expression = generatedExpression(definition)
+  let at = open.end
+  for (const [position, type] of types.entries()) {
+    at = nameEnd(sql, at)
+    // A type is known, and cannot be read: up to 0.8 names inside it may have no quotes, but brackets and commas.
+    if (sql.startsWith(type, at)) at += type.length
+    const end = definitionEnd(sql, at)
+    const expression = generatedExpression(sql.slice(at, end))
     if (expression !== undefined) found.set(position, expression)
-  })
+    at = end + 1
+  }
   return found
+}
+
+/** Offset of what follows the column name at `from`. */
+function nameEnd(sql: string, from: number): number {
+  const name = /\s*(?:"(?:[^"]|"")*"|[^\s"]+)\s+/y
+  name.lastIndex = from
+  return name.test(sql) ? name.lastIndex : from
+}
+
+/** Offset of the comma or bracket that ends the column definition at `from`. */
+function definitionEnd(sql: string, from: number): number {
+  const marks = /'(?:[^']|'')*'|"(?:[^"]|"")*"|[()[\]{},]/g
+  marks.lastIndex = from
+  let depth = 0
+  for (let match = marks.exec(sql); match !== null; match = marks.exec(sql)) {
+    const [mark] = match
+    if ('([{'.includes(mark)) depth++
+    else if (depth === 0 && ',)'.includes(mark)) return match.index
+    else if (')]}'.includes(mark)) depth--
+  }
+  return sql.length
 }
 
 function generatedExpression(definition: string): string | undefined {

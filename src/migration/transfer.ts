@@ -101,9 +101,9 @@ async function importTable(target: Database, { plan, files }: TableExport): Prom
   }
   try {
     // Rows that refer to rows of the same table are loaded together: a parent may come after its child.
-    const batches = refersToItself(table) ? [Promise.all(files)] : files.map(async (file) => [await file])
+    const batches = refersToItself(table) ? [files] : files.map((file) => [file])
     for (const batch of batches) {
-      const ready = await batch
+      const ready = await Promise.all(batch)
       if (ready.length > 0) await loadTable(target, { ...load, rows: decodedRows(plan, ready) })
     }
   } catch (error) {

@@ -115,27 +115,6 @@ function renderFields(fields: readonly Field[]): string {
   return fields.map((field) => `${ident(field.name)} ${renderType(field.type)}`).join(', ')
 }
 
-/** Is there a list or a map anywhere in it? */
-export function holdsList(type: DuckType): boolean {
-  switch (type.kind) {
-    case 'scalar':
-    case 'decimal':
-    case 'enum':
-      return false
-    case 'alias':
-      return holdsList(type.base)
-    case 'list':
-    case 'map':
-      return true
-    case 'struct':
-      return type.fields.some((field) => holdsList(field.type))
-    case 'union':
-      return type.members.some((member) => holdsList(member.type))
-    default:
-      return type satisfies never
-  }
-}
-
 /** The type with every alias replaced by what it stands for, and enums by their labels. */
 export function resolveType(type: DuckType): DuckType {
   switch (type.kind) {

@@ -8,7 +8,7 @@ import { engineFolder } from './engines.js'
 export const PROJECT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 /** The compiled command. */
-export const CLI = join(PROJECT, 'dist', 'src', 'cli', 'main.js')
+const CLI = join(PROJECT, 'dist', 'src', 'cli', 'main.js')
 
 export interface CliResult {
   /** Null when a signal ended it. */

@@ -1,10 +1,10 @@
-import { homedir } from 'node:os'
+import { readConfig } from '../../src/config.js'
 import { installEngine } from '../../src/engine/install.js'
-import { defaultCacheFolder, type InstalledEngine, locateEngines } from '../../src/engine/locate.js'
+import { type InstalledEngine, locateEngines } from '../../src/engine/locate.js'
 import { findEngine } from '../../src/engine/registry.js'
 
 /** Where this machine keeps engines. */
-export const engineFolder = defaultCacheFolder(process.env, process.platform, homedir())
+export const engineFolder = readConfig().enginesFolder
 
 /** Longer than compiling an old native engine takes. */
 export const INSTALL_TIMEOUT_MS = 40 * 60_000

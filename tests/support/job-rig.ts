@@ -64,6 +64,14 @@ export class JobRig {
     )
   }
 
+  /** Compares a file with one that was made from it; rejects when they differ. */
+  async compare(file: string, made: string, target: Target): Promise<UpgradeResult> {
+    return await this.inJob(file, target, async (request) => {
+      await copyFile(made, request.destination)
+      return await this.upgrader.compare(request, AbortSignal.timeout(60_000))
+    })
+  }
+
   private async inJob(
     file: string,
     target: Target,

@@ -33,6 +33,8 @@ export interface RandomTable extends RandomRelation {
   readonly ordered: boolean
   /** SQL of each DEFAULT that always gives the same. */
   readonly defaults: readonly { readonly column: RandomColumn }[]
+  /** Columns of text that are stored. */
+  readonly texts: readonly RandomColumn[]
   /** Refers to another table. */
   readonly isChild: boolean
 }
@@ -119,6 +121,9 @@ export class TableMaker {
       key: key && { columns: key.columns, rows: keyRows },
       ordered: own === undefined,
       defaults: this.defaults,
+      texts: groups
+        .filter((group) => group.row !== undefined)
+        .flatMap((group) => group.columns.filter(isText)),
       isChild: child !== undefined,
     }
   }
@@ -243,4 +248,8 @@ export class TableMaker {
       `UPDATE ${table} SET ${ident(stored.name)} = ${randomValue(random, stored.type, 0)} WHERE rowid % 2 = 0`,
     ]
   }
+}
+
+function isText({ type }: RandomColumn): boolean {
+  return type.kind === 'scalar' && type.scalar.sql === 'VARCHAR'
 }

@@ -19,7 +19,15 @@ function table(name: string, columns: Column[], constraints: Table['constraints'
 describe('generatedExpressions', () => {
   it('finds them by position, whatever stands around', () => {
     const sql = `CREATE TABLE t(a STRUCT(x y INTEGER, "z)" INTEGER), g INTEGER GENERATED ALWAYS AS(CAST((a + 1) AS INTEGER)), c VARCHAR DEFAULT('generated always as (1)'), CHECK((c != ', ')));`
-    expect([...generatedExpressions(sql, 3)]).toEqual([[1, 'CAST((a + 1) AS INTEGER)']])
+    const types = ['STRUCT(x y INTEGER, "z)" INTEGER)', 'INTEGER', 'VARCHAR']
+    expect([...generatedExpressions(sql, types)]).toEqual([[1, 'CAST((a + 1) AS INTEGER)']])
+  })
+
+  it('finds them after types and before foreign keys whose names have brackets and no quotes', () => {
+    const types = ['UNION((b STRUCT("c]" INTEGER), d, INTEGER)', 'BOOLEAN']
+    const columns = `"a b" ${types[0] ?? ''}, "g h" ${types[1] ?? ''} GENERATED ALWAYS AS(("a b" IS NULL))`
+    const sql = `CREATE TABLE "(t"(${columns}, FOREIGN KEY (i) REFERENCES (u(j));`
+    expect([...generatedExpressions(sql, types)]).toEqual([[1, '("a b" IS NULL)']])
   })
 })
 

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Everything that has to hold, as `npm test` runs it on a fresh clone after `npm ci`. The first run fetches engines and
+# a second Node with npm, and compiles one of the engines (about 10 minutes); later ones find them in the cache folder.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+NODE_24=24.21.0
+ENGINES=(native:0.8.1 neo:1.4.4)
+passed=0
+failed=0
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+section() { printf '\n=== %s\n' "$*"; }
+
+close() {
+  printf '\n%s passed, %s failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ]
+  exit
+}
+
+# A step that has to succeed, and counts only when it does not.
+step() {
+  local name=$1
+  shift
+  section "$name"
+  "$@" && return
+  failed=$((failed + 1))
+  printf '%s: failed\n' "$name"
+  return 1
+}
+
+# Tests: `tests NAME NODE VITEST-ARGUMENTS…`; a test that was skipped is a failure.
+tests() {
+  local name=$1 node=$2 counts status=0
+  shift 2
+  section "$name ($("$node" --version))"
+  "$node" node_modules/vitest/vitest.mjs run --reporter=default --reporter=json \
+    --outputFile.json="$results/last.json" "$@" || status=1
+  counts=$(node tests/count-results.mjs "$results/last.json") || counts='0 1'
+  rm -f "$results/last.json"
+  passed=$((passed + ${counts% *}))
+  failed=$((failed + ${counts#* }))
+  # Such as an error outside of every test.
+  if [ "$status" -ne 0 ] && [ "${counts#* }" -eq 0 ]; then failed=$((failed + 1)); fi
+}
+
+# A compiler for the native engine, where this is a bare Debian.
+compiler() {
+  if command -v g++ >/dev/null && command -v make >/dev/null && command -v python3 >/dev/null; then return; fi
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends g++ make python3
+  else
+    echo 'the native engine 0.8.1 is compiled where there is none for this Node: install g++, make and python3'
+  fi
+}
+
+engines() {
+  if [ ! -f "$cache/native-0.8.1/node_modules/duckdb/lib/binding/duckdb.node" ]; then compiler || return; fi
+  node dist/src/cli/main.js engines install "${ENGINES[@]}"
+}
+
+# npm carries Node itself; its package is nothing but the program.
+second_node() {
+  local package
+  package="node-$(node -p '`${process.platform}-${process.arch}`')"
+  node_24="$(dirname "$cache")/node-$NODE_24/node_modules/$package/bin/node"
+  [ -x "$node_24" ] && return
+  npm install --prefix "$(dirname "$cache")/node-$NODE_24" --ignore-scripts --no-audit --no-fund --no-package-lock \
+    "$package@$NODE_24"
+}
+
+step 'Build' npm run --silent build || close
+step 'Types' npm run --silent typecheck
+step 'Lint' npm run --silent lint
+tests 'Unit tests' node --project unit
+
+cache=$(node -e 'import("./dist/src/config.js").then(({ readConfig }) => console.log(readConfig().enginesFolder))')
+if step 'Engines for the tests' engines; then tests 'Integration tests' node --project integration; fi
+
+if step "Node $NODE_24" second_node; then
+  tests 'Unit tests' "$node_24" --project unit
+  tests 'Conformance' "$node_24" --project integration tests/integration/conformance.test.ts
+fi
+close
