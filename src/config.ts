@@ -2,6 +2,7 @@ import os from 'node:os'
 import { z } from 'zod'
 import { defaultCacheFolder } from './engine/locate.js'
 import { DuckfleetError, asDuckfleetError } from './errors.js'
+import { LOG_LEVELS, type LogLevel } from './log.js'
 import { parseRelease } from './migration/releases.js'
 
 /** What the environment says, read and checked once. This module is the only reader of it. */
@@ -14,6 +15,8 @@ export interface Config {
   readonly enginesFolder: string
   /** `WORK_DIR`: where work folders are made; needs room for three times the biggest file. Default: the temp folder. */
   readonly workDir: string
+  /** `LOG_LEVEL`: `debug`, `info`, `warn` or `error` writes a JSON line for each job to stderr; default `silent`. */
+  readonly logLevel: LogLevel
   /** The whole environment, for programs that are started and need a part of it (npm: proxies, its own settings). */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -30,6 +33,10 @@ const schema = z.object({
   ),
   DUCKFLEET_ENGINES: optional,
   WORK_DIR: optional,
+  LOG_LEVEL: z.preprocess(
+    (value) => (value === '' ? undefined : value),
+    z.enum(LOG_LEVELS).default('silent'),
+  ),
 })
 
 /** `latest`, or a release in the form that DuckDB wants, `v1.4.0`. Throws a DuckfleetError `usage` for anything else. */
@@ -44,12 +51,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
     throw new DuckfleetError('usage', `wrong environment: ${problems.join('; ')}`)
   }
-  const { DUCKDB_MIGRATE_VERSION, STORAGE_VERSION, DUCKFLEET_ENGINES, WORK_DIR } = result.data
+  const { DUCKDB_MIGRATE_VERSION, STORAGE_VERSION, DUCKFLEET_ENGINES, WORK_DIR, LOG_LEVEL } = result.data
   return {
     release: DUCKDB_MIGRATE_VERSION,
     storageVersion: STORAGE_VERSION,
     enginesFolder: DUCKFLEET_ENGINES ?? defaultCacheFolder(env, process.platform, os.homedir()),
     workDir: WORK_DIR ?? os.tmpdir(),
+    logLevel: LOG_LEVEL,
     environment: env,
   }
 }

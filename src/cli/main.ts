@@ -3,6 +3,7 @@ import { readConfig } from '../config.js'
 import type { Config } from '../config.js'
 import { createUpgrader } from '../engine/upgrade.js'
 import { asDuckfleetError } from '../errors.js'
+import { createLog } from '../log.js'
 import { duckfleetVersion } from '../version.js'
 import type { CommandContext } from './io.js'
 import { processIo } from './process-io.js'
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
   const program = createProgram(context, {
     config,
     version: duckfleetVersion(),
+    log: createLog(config.logLevel),
     createUpgrader: (slotFolder, engines) => createUpgrader({ slotFolder, engines }),
   })
   const status = await runProgram(program, process.argv.slice(2), context)

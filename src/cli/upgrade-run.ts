@@ -3,6 +3,7 @@ import type { InstalledEngine } from '../engine/locate.js'
 import type { Upgrader } from '../engine/upgrade.js'
 import type { JobPolicy } from '../fleet/job-deps.js'
 import type { JobReport } from '../fleet/report.js'
+import type { Log } from '../log.js'
 import { runCampaign } from './campaign.js'
 import type { CommandContext } from './io.js'
 import { createProgress } from './progress.js'
@@ -14,6 +15,7 @@ import type { Shares, UpgradeFlags } from './upgrade-options.js'
 export interface UpgradeDeps {
   readonly config: Config
   readonly version: string
+  readonly log: Log
   /** Makes the engines of one worker, confined to its folder. */
   readonly createUpgrader: (slotFolder: string, engines: readonly InstalledEngine[]) => Upgrader
 }
@@ -70,6 +72,7 @@ async function campaign(run: UpgradeRun, reports: Map<string, JobReport>): Promi
         onReport: (slot, report, retryInMs) => {
           const key = selection.nameOf(report.source)
           reports.set(key, report)
+          deps.log.job(report, retryInMs)
           const over = retryInMs === undefined
           progress.ended(slot, logLine(run, report, retryInMs), over ? (sizes.get(key) ?? 0) : undefined)
           if (over && run.flags.json === true) context.io.out(JSON.stringify(report))

@@ -86,11 +86,6 @@ export interface ViewColumn {
   readonly type: string
 }
 
-/** Columns that are stored, in table order. */
-export function storedColumns(table: Table): readonly Column[] {
-  return table.columns.filter((column) => column.generated === undefined)
-}
-
 /** `schema.name` for messages. */
 export function display({ schema, name }: ObjectName): string {
   return `${schema}.${name}`

@@ -13,7 +13,7 @@ export interface DigestTerm {
 }
 
 /** Names of the columns that {@link digestQuery} gives; `f0`, `f1` … are the fingerprints of each term. */
-export const DIGEST_ROWS = 'n'
+const DIGEST_ROWS = 'n'
 
 /**
  * SQL that reads a relation once and gives, as text:

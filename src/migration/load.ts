@@ -3,7 +3,7 @@ import { type Constraint, display, type ObjectName } from './catalog.js'
 import { names } from './ddl.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
-import { ident, qualified } from './sql.js'
+import { ident } from './sql.js'
 
 export interface Load {
   readonly table: ObjectName
@@ -80,8 +80,4 @@ function parentIsLoaded(key: ForeignKey, table: string): string {
   const pairs = key.columns.map((column, i) => `p.${ident(key.referenced[i] ?? '')} = w.${ident(column)}`)
   const anyNull = key.columns.map((column) => `w.${ident(column)} IS NULL`).join(' OR ')
   return `(${anyNull} OR EXISTS (SELECT 1 FROM ${table} p WHERE ${pairs.join(' AND ')}))`
-}
-
-export function intoTable(database: string | undefined, { schema, name }: ObjectName): string {
-  return database === undefined ? qualified(schema, name) : `${ident(database)}.${qualified(schema, name)}`
 }

@@ -2,13 +2,12 @@ import { DuckfleetError } from '../errors.js'
 import { type Catalog, type Column, display, type Table } from './catalog.js'
 import { carrierOf, type Codec, decode, encode } from './codec.js'
 import { planCodec, printsDifferently, type SourceSkills } from './codec-plan.js'
-import { names } from './ddl.js'
 import type { DigestTerm } from './digest.js'
 import { dependencyOrder } from './order.js'
 import { ident, literal, qualified } from './sql.js'
 
 /** How one column travels: under which name in Parquet, and through which codec. */
-export interface ColumnPlan {
+interface ColumnPlan {
   readonly column: Column
   readonly carrier: string
   readonly codec: Codec
@@ -80,11 +79,6 @@ export function decodedRows(plan: TablePlan, files: readonly string[]): string {
     ({ column, carrier, codec }) => `${decode(codec, carrier)} AS ${ident(column.name)}`,
   )
   return `SELECT ${columns.join(', ')} FROM ${parquet(files)}`
-}
-
-/** Names of the columns that are loaded, for INSERT. */
-export function loadedColumns(plan: TablePlan): string {
-  return names(plan.columns.map(({ column }) => column.name))
 }
 
 export function relation({ table }: TablePlan): string {

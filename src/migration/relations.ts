@@ -90,7 +90,7 @@ export function inSource({ schema, name }: ObjectName): string {
 }
 
 /** What to digest of a table. */
-export function relationTerms(relation: Relation): DigestTerm[] {
+function relationTerms(relation: Relation): DigestTerm[] {
   return relation.columns.map(({ name, type }) => ({
     value: ident(name),
     type: parseSimpleType(type) ?? 'opaque',

@@ -141,7 +141,7 @@ function checkExpression(definition: string): string {
   return definition.replace(/^CHECK\s*\(/i, '').replace(/\)\s*$/, '')
 }
 
-export interface Reference {
+interface Reference {
   readonly references: ObjectName
   readonly referenced: readonly string[]
 }

@@ -23,7 +23,7 @@ export interface TypeName {
 }
 
 /** Types without parameters of releases up to 0.8, by the names that these releases print. */
-export const SCALARS = [
+const SCALARS = [
   'BOOLEAN',
   'TINYINT',
   'SMALLINT',
@@ -97,7 +97,7 @@ export function renderType(type: DuckType): string {
   }
 }
 
-export function renderTypeName({ schema, name }: TypeName): string {
+function renderTypeName({ schema, name }: TypeName): string {
   return schema === 'main' ? ident(name) : qualified(schema, name)
 }
 

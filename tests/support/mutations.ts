@@ -19,7 +19,7 @@ function carrier(column: Column): string {
   return `c${COLUMNS.indexOf(column)}`
 }
 
-/** One value of one row: `to` may say `it` for the value that is there. */
+/** One value of one row, as it travels: `to` may say `it` for what is there. */
 function value(column: Column, id: number, what: string, to: string): ValueMutation {
   const name = carrier(column)
   return { column, what, query: change(name, to.replaceAll(/\bit\b/g, name), `c0 = ${id}`) }
@@ -87,14 +87,14 @@ export const valueMutations: readonly ValueMutation[] = [
   value('pairs', 1, 'one ulp, two deep', `[{'a': 1, 'b': 0.5000000000000001}, {'a': NULL, 'b': 1e300}]`),
   value('pairs', 1, 'NULL to 0, two deep', `[{'a': 1, 'b': 0.5}, {'a': 0, 'b': 1e300}]`),
   value('pairs', 4, '[NULL] to a struct of NULLs', `[{'a': NULL, 'b': NULL}]`),
-  value('dict', 1, 'one value', `MAP(['k', 'l'], [1, 3])`),
-  value('dict', 1, 'one key', `MAP(['k', 'm'], [1, 2])`),
-  value('dict', 1, 'one entry less', `MAP(['k'], [1])`),
-  value('dict', 4, 'NULL to 0', `MAP(['', 'n'], [0, 0])`),
+  value('dict', 1, 'one value', `{'keys': ['k', 'l'], 'values': [1, 3]}`),
+  value('dict', 1, 'one key', `{'keys': ['k', 'm'], 'values': [1, 2]}`),
+  value('dict', 1, 'one entry less', `{'keys': ['k'], 'values': [1]}`),
+  value('dict', 4, 'NULL to 0', `{'keys': ['', 'n'], 'values': [0, 0]}`),
   value('dict', 2, 'empty to NULL', 'NULL'),
-  value('words', 1, 'two entries that print like one', `MAP(['a', 'c'], ['b', 'd'])`),
-  value('words', 2, `'NULL' to NULL`, `MAP(['a'], [NULL])`),
-  value('words', 4, `NULL to 'NULL'`, `MAP(['a'], ['NULL'])`),
+  value('words', 1, 'two entries that print like one', `{'keys': ['a', 'c'], 'values': ['b', 'd']}`),
+  value('words', 2, `'NULL' to NULL`, `{'keys': ['a'], 'values': [NULL]}`),
+  value('words', 4, `NULL to 'NULL'`, `{'keys': ['a'], 'values': ['NULL']}`),
   value('either', 1, 'another tag', `{'tag': 'str', 'm0': NULL, 'm1': '1'}`),
   value('either', 1, 'another value', `{'tag': 'num', 'm0': 2, 'm1': NULL}`),
   value('either', 2, 'to NULL', 'NULL'),

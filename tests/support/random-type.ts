@@ -15,7 +15,7 @@ export type RandomType =
   | { readonly kind: 'map'; readonly key: RandomType; readonly value: RandomType }
   | { readonly kind: 'union'; readonly members: readonly Member[] }
 
-export interface Member {
+interface Member {
   readonly name: string
   readonly type: RandomType
 }

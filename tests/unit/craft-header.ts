@@ -11,7 +11,7 @@ export interface Crafted {
   second?: Partial<CraftedDatabaseHeader>
 }
 
-export interface CraftedDatabaseHeader {
+interface CraftedDatabaseHeader {
   iteration: number
   metaBlock: bigint
   freeList: bigint

@@ -50,7 +50,12 @@ async function duckfleet(...args: string[]): Promise<number> {
     },
   }
   const config = readConfig({ WORK_DIR: bench.path('work'), DUCKFLEET_ENGINES: bench.path('engines') })
-  const program = createProgram(context, { config, version: '0.0.0', createUpgrader: upgrader })
+  const program = createProgram(context, {
+    config,
+    version: '0.0.0',
+    log: { job: () => undefined },
+    createUpgrader: upgrader,
+  })
   const paths = args.map((arg) =>
     /^(src|dst|other)\b/.test(arg) ? bench.path(arg) + (arg.endsWith('/') ? '/' : '') : arg,
   )

@@ -10,7 +10,7 @@ export interface EngineDriver {
 }
 
 /** Any value that a driver returns, as a {@link Row}'s cell: bigints as text, lists as arrays. */
-export function toCell(value: unknown): Row[string] {
+function toCell(value: unknown): Row[string] {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
   if (typeof value === 'bigint') return value.toString()
   if (typeof value !== 'object' || value === null) return null
