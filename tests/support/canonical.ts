@@ -1,5 +1,5 @@
 import { literal } from '../../src/migration/sql.js'
-import type { Print } from './random-scalars.js'
+import type { Print } from './random-scalar.js'
 import { isNumber, MOST_ITEMS, type RandomType } from './random-type.js'
 
 /**

@@ -1,7 +1,7 @@
 import { ident, literal, qualified } from '../../src/migration/sql.js'
-import type { Names } from './random-names.js'
-import { Names as NewNames } from './random-names.js'
-import type { RandomColumn, RandomRelation, RandomTable } from './random-table.js'
+import { Names } from './random-names.js'
+import type { RandomColumn } from './random-columns.js'
+import type { RandomRelation, RandomTable } from './random-table.js'
 import type { Random } from './random.js'
 
 /** Statements that make a sequence and take some numbers from it. */
@@ -63,7 +63,7 @@ export function randomView(
     columns,
     statement: `CREATE VIEW ${qualified(name.schema, name.name)}${aliases} AS ${query}`,
   })
-  const names = new NewNames(random)
+  const names = new Names(random)
   const renamed = relation.columns.map((column) => ({ column, name: names.fresh() }))
   const columns = renamed.map(({ column, name: alias }) => ({ ...column, name: alias }))
   const list = renamed.map(({ column, name: alias }) => `${ident(column.name)} AS ${ident(alias)}`).join(', ')
@@ -92,7 +92,7 @@ export function randomMacros(
   name: string,
   tables: readonly RandomTable[],
 ): { statement: string; calls: string[] } {
-  const names = new NewNames(random)
+  const names = new Names(random)
   const [p, q] = [ident(names.fresh()), ident(names.fresh())]
   const table = random.pick(tables)
   const from = qualified(table.schema, table.name)

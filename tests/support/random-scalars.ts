@@ -1,29 +1,8 @@
 import { literal } from '../../src/migration/sql.js'
+import { scalar, type Scalar } from './random-scalar.js'
 import { randomText } from './random-text.js'
+import { clock, day, INFINITE, INTERVAL, MICROS, pad, timestamp } from './random-times.js'
 import type { Random } from './random.js'
-
-/** How a value is turned into text that every release prints alike: see `canonical`. */
-export type Print = 'number' | 'plain' | 'text' | 'blob' | 'interval' | 'micros' | 'instant'
-
-/** A type without parts. */
-export interface Scalar {
-  readonly sql: string
-  readonly print: Print
-  /** SQL of a value of exactly this type. */
-  readonly value: (random: Random) => string
-  /** SQL of the n-th of different values, for keys; undefined: not for keys. */
-  readonly key: ((n: number) => string) | undefined
-}
-
-function scalar(
-  sql: string,
-  print: Print,
-  text: (random: Random) => string,
-  key?: (n: number) => string,
-): Scalar {
-  const cast = (value: string): string => `CAST(${literal(value)} AS ${sql})`
-  return { sql, print, value: (random) => cast(text(random)), key: key && ((n) => cast(key(n))) }
-}
 
 function integer(sql: string, bits: number, signed: boolean, least?: bigint): Scalar {
   const largest = (1n << BigInt(signed ? bits - 1 : bits)) - 1n
@@ -49,29 +28,6 @@ function decimal(width: number, scale: number): Scalar {
   return scalar(sql, 'number', text)
 }
 
-function pad(value: number, digits = 2): string {
-  return String(value).padStart(digits, '0')
-}
-
-function day(random: Random, from: number, to: number): string {
-  return `${pad(random.int(from, to), 4)}-${pad(random.int(1, 12))}-${pad(random.int(1, 28))}`
-}
-
-function clock(random: Random, digits: number): string {
-  const time = `${pad(random.int(0, 23))}:${pad(random.int(0, 59))}:${pad(random.int(0, 59))}`
-  return digits === 0 ? time : `${time}.${pad(random.int(0, 10 ** digits - 1), digits)}`
-}
-
-function timestamp(sql: string, digits: number, extremes: readonly string[], print: Print = 'plain'): Scalar {
-  const text = (random: Random): string => {
-    if (random.chance(0.2)) return random.pick(extremes)
-    return digits === 9
-      ? `${day(random, 1678, 2261)} ${clock(random, 6)}`
-      : `${day(random, 1, 9999)} ${clock(random, digits)}`
-  }
-  return scalar(sql, print, text, (n) => `20${pad(n % 90)}-01-01 00:00:${pad(Math.floor(n / 90))}`)
-}
-
 function float(sql: string, extremes: readonly string[], round: (value: number) => number): Scalar {
   const text = (random: Random): string => {
     if (random.chance(0.3)) return random.pick(['nan', 'inf', '-inf', '0', '-0.0', '0.1', ...extremes])
@@ -79,24 +35,6 @@ function float(sql: string, extremes: readonly string[], round: (value: number) 
     return String(random.chance(0.3) ? random.int(-1000, 1000) / 8 : round(value))
   }
   return scalar(sql, 'plain', text, (n) => String(n / 4))
-}
-
-function intervalPart(random: Random, bits: number): string {
-  const largest = (1n << BigInt(bits)) - 1n
-  if (random.chance(0.1)) return String(random.pick([largest, -largest - 1n, -largest]))
-  const size = random.bits(random.chance(0.5) ? 10 : bits)
-  return String(random.chance(0.5) ? -size : size)
-}
-
-const INTERVAL: Scalar = {
-  sql: 'INTERVAL',
-  print: 'interval',
-  key: undefined,
-  value(random) {
-    const part = (bits: number, type: string): string =>
-      random.chance(0.4) ? `CAST(0 AS ${type})` : `CAST('${intervalPart(random, bits)}' AS ${type})`
-    return `(to_months(${part(31, 'INTEGER')}) + to_days(${part(31, 'INTEGER')}) + to_microseconds(${part(63, 'BIGINT')}))`
-  },
 }
 
 const VARCHAR: Scalar = {
@@ -136,14 +74,6 @@ function uuid(random: Random): string {
     digits.slice(20),
   ].join('-')
 }
-
-const INFINITE = ['infinity', '-infinity', 'epoch']
-const MICROS = [
-  ...INFINITE,
-  '294247-01-10 04:00:54.775806',
-  '290309-12-22 (BC) 00:00:00',
-  '0044-03-15 (BC) 12:00:00',
-]
 
 /** The types of 0.8.1. */
 const SCALARS: readonly Scalar[] = [

@@ -1,7 +1,7 @@
 import { ident, literal } from '../../src/migration/sql.js'
 import type { Names } from './random-names.js'
 import type { Random } from './random.js'
-import type { Scalar } from './random-scalars.js'
+import type { Scalar } from './random-scalar.js'
 
 /** A type of a column. */
 export type RandomType =

@@ -91,7 +91,7 @@ async function collations(database: TestDatabase, table: RandomTable): Promise<s
 /** The values that defaults give. */
 async function defaults(database: TestDatabase, table: RandomTable): Promise<string[]> {
   const found: string[] = []
-  for (const { column } of table.defaults) {
+  for (const column of table.defaults) {
     const at = [table.schema, table.name, column.name].map((name) => `'${name.replaceAll("'", "''")}'`)
     const [expression = ''] = await texts(
       database,

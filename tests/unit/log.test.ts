@@ -9,7 +9,7 @@ createLog(process.argv[1]).job({ source: 'b.duckdb', outcome: 'failed', error: {
 `
 
 function logged(level: string): unknown[] {
-  const script = `${WRITE.trim()}`
+  const script = WRITE.trim()
   const said = execFileSync('sh', [
     '-c',
     `"$0" --input-type=module -e "$1" "$2" 2>&1 >/dev/null`,
