@@ -10,7 +10,10 @@ import type { BrotliDecompress } from 'node:zlib'
 export async function unpackArchive(archive: string, folder: string, signal: AbortSignal): Promise<void> {
   await mkdir(folder, { recursive: true })
   const tar = spawn('tar', ['-x', '-C', folder], { signal, stdio: ['pipe', 'ignore', 'inherit'] })
-  await Promise.all([ended(tar, 'tar'), pipeline(createReadStream(archive), brotli(), tar.stdin, { signal })])
+  // tar stops at the end mark of the archive, and may leave the padding behind it unread: its own word counts.
+  const fed = pipeline(createReadStream(archive), brotli(), tar.stdin, { signal }).catch(() => undefined)
+  await ended(tar, 'tar')
+  await fed
 }
 
 /** Copies a file, unpacking `.br` and, with the program `xz`, `.xz`. */

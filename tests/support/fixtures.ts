@@ -47,12 +47,14 @@ async function untar(archive: string, folder: string): Promise<void> {
     })
   })
   if (!tar.stdin) throw new Error('tar has no input')
-  await pipeline(
+  // tar stops at the end mark of the archive, and may leave the padding behind it unread: its own word counts.
+  const fed = pipeline(
     createReadStream(archive),
     createBrotliDecompress({ params: { [constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: 1 } }),
     tar.stdin,
-  )
+  ).catch(() => undefined)
   await done
+  await fed
 }
 
 async function exists(folder: string): Promise<boolean> {
