@@ -17,7 +17,7 @@ const MOST_PATIENCE_MS = 12 * 3_600_000
 /** What an engine process takes besides the memory that its engine is allowed. */
 const PROCESS_OVERHEAD = 600e6
 /** A 32-bit engine dies at 4 GB; what it allocates beside its buffers needs room too. */
-const MOST_WASM_MEMORY = 256e6
+const MOST_WASM_MEMORY = 1.5e9
 const LEAST_ENGINE_MEMORY = 64e6
 
 /** Storage versions of 0.7 and 0.8, where the name of a file is the name of its database. */
