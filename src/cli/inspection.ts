@@ -4,7 +4,7 @@ import { asDuckfleetError, DuckfleetError } from '../errors.js'
 import { assertKnownEngine } from '../engine/registry.js'
 import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
 import type { HeaderResult, StorageHeader } from '../migration/header.js'
-import { WAL_SUFFIXES } from '../store/port.js'
+import { WAL_SUFFIXES } from '../migration/wal.js'
 
 /** What `inspect` says of one file; as JSON, this is a line of its output. `null`: not known. */
 export interface Inspection {

@@ -13,6 +13,7 @@ import {
   workName,
 } from '../fleet/work-folder.js'
 import { requireDatabase } from '../migration/header.js'
+import { WAL_SUFFIXES } from '../migration/wal.js'
 import type { StorageHeader } from '../migration/header.js'
 import type { UpgradeResult } from '../migration/upgrade.js'
 import { readHeader } from './inspection.js'
@@ -125,9 +126,11 @@ function engineOf(header: StorageHeader, engines: readonly InstalledEngine[]): I
 async function copyWithWal(from: string, to: string): Promise<void> {
   await mkdir(path.dirname(to))
   await copyFile(from, to, constants.COPYFILE_FICLONE)
-  try {
-    await copyFile(`${from}.wal`, `${to}.wal`, constants.COPYFILE_FICLONE)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  for (const suffix of WAL_SUFFIXES) {
+    try {
+      await copyFile(from + suffix, to + suffix, constants.COPYFILE_FICLONE)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { throwIfAborted } from '../abort.js'
 import { checkBlocks, type ReadBytes } from '../migration/blocks.js'
-import { refuseTornFrames } from '../migration/wal.js'
+import { refuseTornFrames, WAL_SUFFIXES } from '../migration/wal.js'
 
 /**
  * Checks every block of a database file of 0.9 or later, without an engine.
@@ -11,15 +11,12 @@ export async function checkFile(path: string, signal: AbortSignal): Promise<void
   await reading(path, signal, checkBlocks)
 }
 
-/** A database has one of them, or two while a checkpoint is made. */
-const WALS = ['.wal', '.wal.checkpoint', '.wal.recovery']
-
 /**
  * Checks that the WALs beside a database file of 0.9 or later are whole.
  * @throws DuckfleetError `corrupt`, `aborted`
  */
 export async function checkWals(path: string, signal: AbortSignal): Promise<void> {
-  for (const suffix of WALS) {
+  for (const suffix of WAL_SUFFIXES) {
     const found = await stat(path + suffix).catch(() => undefined)
     if (found) await reading(path + suffix, signal, (read) => refuseTornFrames(read, found.size))
   }

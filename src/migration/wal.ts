@@ -1,6 +1,10 @@
 import { DuckfleetError } from '../errors.js'
 import type { ReadBytes } from './blocks.js'
 
+/** Endings of the files that DuckDB keeps beside `x.duckdb` and that hold committed rows (the last two from 1.5 on). */
+export const WAL_SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const
+export type WalSuffix = (typeof WAL_SUFFIXES)[number]
+
 /** Entry that ends each transaction in the WAL of 0.3 – 0.8 (`WALType::WAL_FLUSH`). */
 const FLUSH = 100
 

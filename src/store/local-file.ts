@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { DuckfleetError } from '../errors.js'
 import { systemCode } from './fs-errors.js'
-import { WAL_SUFFIXES } from './port.js'
+import { WAL_SUFFIXES } from '../migration/wal.js'
 import type { StoredFile, StoredWal } from './port.js'
 
 /** A database on a mounted disk with its WALs, as it is now; undefined when there is none. */

@@ -1,6 +1,4 @@
-/** Endings of the files that DuckDB keeps beside `x.duckdb` and that hold committed rows (the last two from 1.5 on). */
-export const WAL_SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'] as const
-type WalSuffix = (typeof WAL_SUFFIXES)[number]
+import type { WalSuffix } from '../migration/wal.js'
 
 /** A WAL beside a database. Empty ones hold nothing and are never reported. */
 export interface StoredWal {
