@@ -1,4 +1,4 @@
-import { formatSize } from '../src/cli/size.js'
+import { formatSize } from '../src/size.js'
 import { newTable } from '../src/cli/summary.js'
 import type { Machine } from './machine.js'
 import { median } from './measure.js'

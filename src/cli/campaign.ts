@@ -129,7 +129,7 @@ async function feed(queue: MemoryQueue, { files }: Selection, signal: AbortSigna
   try {
     for (const { key } of [...files].sort((a, b) => b.size - a.size)) {
       const body = { source_datastore: 'efs', destination_datastore: 'efs', key } as const
-      await queue.publish(serializeMessage({ route: 'efs-efs', body }), signal)
+      await queue.publish({ body: serializeMessage({ route: 'efs-efs', body }) }, signal)
     }
     await queue.drained(signal)
   } catch (error) {

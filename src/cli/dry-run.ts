@@ -4,7 +4,7 @@ import type { Action, ExaminePolicy } from '../fleet/examine.js'
 import { outcomeOf } from '../fleet/outcome.js'
 import type { JobReport } from '../fleet/report.js'
 import type { Selection } from './selection.js'
-import { formatSize } from './size.js'
+import { formatSize } from '../size.js'
 import { newTable, printable } from './summary.js'
 
 /** What would be done with a file; with `--json`, one of these a line. */

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress'
 import type { Io } from './io.js'
-import { formatSize } from './size.js'
+import { formatSize } from '../size.js'
 
 /** A downloaded file counts for this part of its size; the rest counts when it is finished. */
 const DOWNLOAD_SHARE = 0.2

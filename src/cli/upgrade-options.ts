@@ -7,7 +7,7 @@ import { DuckfleetError } from '../errors.js'
 import type { JobPolicy } from '../fleet/job-deps.js'
 import { compareReleases, formatWrittenBy, parseRelease } from '../migration/releases.js'
 import type { Target, VerifyLevel } from '../migration/upgrade.js'
-import { parseSize } from './size.js'
+import { parseSize } from '../size.js'
 
 /** What commander gives: text as it was typed, and flags only when they are there. */
 export interface UpgradeFlags {

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
-import type { Delivery, FailedMessage, Queue } from './port.js'
+import type { Delivery, FailedMessage, OutgoingMessage, Queue } from './port.js'
 import { createWaiters } from './waiters.js'
 
 export interface MemoryQueueOptions {
@@ -15,10 +15,11 @@ export interface MemoryQueue extends Queue {
   failed(): readonly FailedMessage[]
 }
 
-interface Message {
-  readonly body: string
+interface Message extends OutgoingMessage {
   readonly attempts: number
 }
+
+const NEVER = new AbortController().signal
 
 export function createMemoryQueue({ capacity }: MemoryQueueOptions): MemoryQueue {
   const ready: Message[] = []
@@ -59,22 +60,25 @@ export function createMemoryQueue({ capacity }: MemoryQueueOptions): MemoryQueue
       changed.wake()
       return Promise.resolve()
     }
-    const { body, attempts } = message
+    const { body, id, attempts } = message
     const delivery: Delivery = {
+      lost: NEVER,
       body,
+      id,
       attempts,
       ack: () => settle(() => undefined),
       retry: (_reason, delayMs) =>
         settle(() => {
-          delay({ body, attempts: attempts + 1 }, delayMs)
+          delay({ ...message, attempts: attempts + 1 }, delayMs)
         }),
-      fail: (reason, error) => settle(() => failed.push({ body, attempts, reason, error })),
+      release: () =>
+        settle(() => {
+          add(message, 'front')
+        }),
+      fail: (reason, error) => settle(() => failed.push({ body, id, attempts, reason, error })),
     }
     const drop = (): void => {
-      if (!settled)
-        void settle(() => {
-          add(message, 'front')
-        })
+      if (!settled) void delivery.release()
     }
     return { delivery, drop }
   }
@@ -97,11 +101,11 @@ export function createMemoryQueue({ capacity }: MemoryQueueOptions): MemoryQueue
   }
 
   return {
-    async publish(body, signal) {
+    async publish(message, signal) {
       while (ready.length >= capacity && !closed && !signal.aborted) await changed.wait(signal)
       throwIfAborted(signal)
       if (closed) throw new DuckfleetError('transient', 'the queue is closed; nothing was published')
-      add({ body, attempts: 1 }, 'back')
+      add({ ...message, attempts: 1 }, 'back')
     },
     consume,
     async drained(signal) {

@@ -39,7 +39,7 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
     })
 
     it('delivers what was published, in order, with its first attempt', async () => {
-      for (const body of ['{"a":1}', 'ä€😀', '']) await queue.publish(body, never)
+      for (const body of ['{"a":1}', 'ä€😀', '']) await queue.publish({ body }, never)
       const consumer = taker(queue)
       for (const body of ['{"a":1}', 'ä€😀', '']) {
         const delivery = await consumer.take()
@@ -52,14 +52,14 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
     it('gives a waiting consumer what is published later', async () => {
       const consumer = taker(queue)
       const taken = consumer.take()
-      await queue.publish('late', never)
+      await queue.publish({ body: 'late' }, never)
       expect((await taken).body).toBe('late')
       await consumer.leave()
     })
 
     it('gives one message to one consumer, and the next to another', async () => {
-      await queue.publish('one', never)
-      await queue.publish('two', never)
+      await queue.publish({ body: 'one' }, never)
+      await queue.publish({ body: 'two' }, never)
       const [first, second] = [taker(queue), taker(queue)]
       const bodies = [(await first.take()).body, (await second.take()).body]
       expect(bodies.sort()).toEqual(['one', 'two'])
@@ -68,11 +68,11 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
     })
 
     it('brings back a retried message after its delay, with the attempt counted', async () => {
-      await queue.publish('again', never)
+      await queue.publish({ body: 'again' }, never)
       const consumer = taker(queue)
       const start = performance.now()
       await (await consumer.take()).retry('transient', 300)
-      await queue.publish('meanwhile', never)
+      await queue.publish({ body: 'meanwhile' }, never)
       const between = await consumer.take()
       expect(between.body).toBe('meanwhile')
       await between.ack()
@@ -85,19 +85,30 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
     })
 
     it('keeps a failed message with its reason, and delivers it no more', async () => {
-      await queue.publish('bad', never)
-      await queue.publish('good', never)
+      await queue.publish({ body: 'bad', id: 'id-1' }, never)
+      await queue.publish({ body: 'good' }, never)
       const consumer = taker(queue)
       await (await consumer.take()).fail('corrupt', 'the file is damaged')
       expect((await consumer.take()).body).toBe('good')
       await consumer.leave()
       expect(await harness.failed()).toEqual([
-        { body: 'bad', attempts: 1, reason: 'corrupt', error: 'the file is damaged' },
+        { body: 'bad', id: 'id-1', attempts: 1, reason: 'corrupt', error: 'the file is damaged' },
       ])
     })
 
+    it('gives a released delivery to the next consumer at once, its attempts as they were', async () => {
+      await queue.publish({ body: 'released', id: 'id-7' }, never)
+      const consumer = taker(queue)
+      await (await consumer.take()).retry('transient', 0)
+      await (await consumer.take()).release()
+      const again = await consumer.take()
+      expect([again.body, again.id, again.attempts]).toEqual(['released', 'id-7', 2])
+      await again.ack()
+      await consumer.leave()
+    })
+
     it('brings back a delivery that its consumer dropped', async () => {
-      await queue.publish('dropped', never)
+      await queue.publish({ body: 'dropped' }, never)
       const first = taker(queue)
       await first.take()
       await first.leave()
@@ -109,7 +120,7 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
     })
 
     it('refuses to settle a delivery twice', async () => {
-      await queue.publish('once', never)
+      await queue.publish({ body: 'once' }, never)
       const consumer = taker(queue)
       const delivery = await consumer.take()
       await delivery.ack()
@@ -119,7 +130,7 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
     })
 
     it('ends a consumer when the signal fires; what it holds can still be settled', async () => {
-      await queue.publish('held', never)
+      await queue.publish({ body: 'held' }, never)
       const stop = new AbortController()
       const bodies: string[] = []
       for await (const delivery of queue.consume(stop.signal)) {
@@ -137,11 +148,13 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
       await queue.close()
       await ended
       await queue.close()
-      await expect(queue.publish('late', never)).rejects.toMatchObject({ code: 'transient' })
+      await expect(queue.publish({ body: 'late' }, never)).rejects.toMatchObject({ code: 'transient' })
     })
 
     it('does not publish when the signal has fired', async () => {
-      await expect(queue.publish('x', AbortSignal.abort())).rejects.toMatchObject({ code: 'aborted' })
+      await expect(queue.publish({ body: 'x' }, AbortSignal.abort())).rejects.toMatchObject({
+        code: 'aborted',
+      })
     })
   })
 }

@@ -17,13 +17,13 @@ queueContract('in-process', () => {
 describe('in-process queue', () => {
   it('makes a publisher wait while it is full, until there is room or the signal fires', async () => {
     const queue = createMemoryQueue({ capacity: 1 })
-    await queue.publish('one', never)
+    await queue.publish({ body: 'one' }, never)
     const stop = new AbortController()
-    const given = queue.publish('two', stop.signal)
+    const given = queue.publish({ body: 'two' }, stop.signal)
     stop.abort()
     await expect(given).rejects.toMatchObject({ code: 'aborted' })
     let published = false
-    const waiting = queue.publish('three', never).then(() => {
+    const waiting = queue.publish({ body: 'three' }, never).then(() => {
       published = true
     })
     await new Promise(setImmediate)
@@ -36,7 +36,7 @@ describe('in-process queue', () => {
 
   it('is drained when nothing is ready, delayed or held', async () => {
     const queue = createMemoryQueue({ capacity: 10 })
-    await queue.publish('one', never)
+    await queue.publish({ body: 'one' }, never)
     let drained = false
     const done = queue.drained(never).then(() => {
       drained = true
@@ -56,7 +56,7 @@ describe('in-process queue', () => {
 
   it('drops delayed messages on close, and keeps no timer', async () => {
     const queue = createMemoryQueue({ capacity: 10 })
-    await queue.publish('one', never)
+    await queue.publish({ body: 'one' }, never)
     const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
     for await (const delivery of queue.consume(never)) {
       await delivery.retry('transient', 60_000)

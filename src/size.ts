@@ -1,4 +1,4 @@
-import { DuckfleetError } from '../errors.js'
+import { DuckfleetError } from './errors.js'
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
