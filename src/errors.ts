@@ -7,11 +7,20 @@
  * - `unsupported`: something in the file cannot be carried over; the message names it.
  * - `difference`: the finished file is not equal to the source; the message names what differs.
  * - `engine`: an engine process crashed, hung or grew too far.
+ * - `no-space`: the work disk or the destination is full: worth another try later, or elsewhere.
  * - `transient`: network, server or disk: worth another try later.
  * - `aborted`: somebody asked to stop.
  */
 export type ErrorCode =
-  'usage' | 'unreadable' | 'corrupt' | 'unsupported' | 'difference' | 'engine' | 'transient' | 'aborted'
+  | 'usage'
+  | 'unreadable'
+  | 'corrupt'
+  | 'unsupported'
+  | 'difference'
+  | 'engine'
+  | 'no-space'
+  | 'transient'
+  | 'aborted'
 
 /** The one error type of this project: a sentence for a person, a code for the job that decides what to do. */
 export class DuckfleetError extends Error {

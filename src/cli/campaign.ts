@@ -1,6 +1,7 @@
+import { linkAbort } from '../abort.js'
 import type { Upgrader } from '../engine/upgrade.js'
 import { asDuckfleetError } from '../errors.js'
-import type { JobPolicy } from '../fleet/job-deps.js'
+import type { JobDeps, JobPolicy } from '../fleet/job-deps.js'
 import { serializeMessage } from '../fleet/message.js'
 import type { JobReport } from '../fleet/report.js'
 import { LOCAL_RETRY } from '../fleet/retry.js'
@@ -15,7 +16,7 @@ import type { Selection } from './selection.js'
 const QUEUE_CAPACITY = 1000
 
 /** The engines of one worker. */
-type JobUpgrader = Pick<Upgrader, 'upgrade' | 'check' | 'close'> & Partial<Pick<Upgrader, 'warm'>>
+type JobUpgrader = Pick<Upgrader, 'upgrade' | 'check' | 'compare' | 'close'> & Partial<Pick<Upgrader, 'warm'>>
 
 export interface CampaignOptions {
   readonly selection: Selection
@@ -39,7 +40,7 @@ export interface CampaignOptions {
 export async function runCampaign(options: CampaignOptions, signal: AbortSignal): Promise<void> {
   const runFolder = await createRunFolder(options.workDir)
   const queue = createMemoryQueue({ capacity: QUEUE_CAPACITY })
-  const stop = follow(signal)
+  const stop = linkAbort(signal)
   const slots: Slot[] = []
   try {
     for (let number = 0; number < options.jobs; number++) {
@@ -60,27 +61,6 @@ export async function runCampaign(options: CampaignOptions, signal: AbortSignal)
   }
 }
 
-interface Stop {
-  readonly controller: AbortController
-  readonly release: () => void
-}
-
-/** A signal of the campaign's own, that also fires when the given one does. */
-function follow(signal: AbortSignal): Stop {
-  const controller = new AbortController()
-  const abort = (): void => {
-    controller.abort(signal.reason)
-  }
-  signal.addEventListener('abort', abort)
-  if (signal.aborted) abort()
-  return {
-    controller,
-    release: () => {
-      signal.removeEventListener('abort', abort)
-    },
-  }
-}
-
 interface Slot {
   readonly number: number
   readonly folder: string
@@ -95,6 +75,19 @@ async function work(
 ): Promise<void> {
   const { policy, selection, version, onDownload, onReport } = options
   try {
+    const job: JobDeps = {
+      policy,
+      places: selection.places,
+      upgrade: upgrader.upgrade,
+      check: upgrader.check,
+      compare: upgrader.compare,
+      ...(upgrader.warm ? { warm: upgrader.warm } : {}),
+      slotFolder: folder,
+      version,
+      onDownload: (bytes) => {
+        onDownload(number, bytes)
+      },
+    }
     await runWorker(
       {
         queue,
@@ -102,20 +95,9 @@ async function work(
         onReport: (report, retryInMs) => {
           onReport(number, report, retryInMs)
         },
+        job: () => job,
       },
-      {
-        policy,
-        places: selection.places,
-        upgrade: upgrader.upgrade,
-        check: upgrader.check,
-        ...(upgrader.warm ? { warm: upgrader.warm } : {}),
-        slotFolder: folder,
-        version,
-        onDownload: (bytes) => {
-          onDownload(number, bytes)
-        },
-      },
-      controller.signal,
+      { stop: controller.signal, abort: controller.signal },
     )
   } catch (error) {
     // One worker that cannot go on ends them all; their engines must be gone before the run's folder is.

@@ -93,7 +93,7 @@ export function policyFor(
   return {
     target,
     verify: flags.verify,
-    overwrite: flags.overwrite ?? false,
+    existing: flags.overwrite === true ? 'replace' : 'refuse',
     inPlace: flags.inPlace ?? false,
     memory: shares.memory,
     threads: shares.threads,

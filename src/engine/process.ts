@@ -237,7 +237,7 @@ export class EngineProcess {
     if (!/ENOSPC|no space left|EDQUOT|quota exceeded/i.test(said)) return undefined
     const { folder } = this.limits
     return new DuckfleetError(
-      'transient',
+      'no-space',
       `no space left in ${folder}: free some, or point WORK_DIR at a bigger disk`,
     )
   }

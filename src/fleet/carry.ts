@@ -1,12 +1,17 @@
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
-import { DuckfleetError } from '../errors.js'
+import { DuckfleetError, asDuckfleetError } from '../errors.js'
+import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
+import { alreadyWrittenBy } from '../migration/releases.js'
 import type { UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
+import type { StoredFile } from '../store/port.js'
 import type { Examination, Places } from './examine.js'
 import type { JobDeps } from './job-deps.js'
 import { timed } from './report.js'
 import type { Draft } from './report.js'
+import { step } from './step.js'
+import type { StepName } from './step.js'
 import { workName } from './work-folder.js'
 
 /** One job under way. */
@@ -24,36 +29,38 @@ export interface Run {
  * with a DuckfleetError when a step fails: the destination is then untouched.
  */
 export async function carry(run: Run): Promise<void> {
-  const { places, examined, draft, deps, signal } = run
+  const { examined, draft, deps, signal } = run
   const request = requestFor(run)
   for (const file of [request.source, request.destination]) await mkdir(path.dirname(file))
   if (examined.action === 'migrate') deps.warm?.(examined.header, deps.policy.target, signal)
-  const onBytes = deps.onDownload
-  await timed(draft, 'download', () =>
-    places.source.store.download(
-      places.source.key,
-      examined.file,
-      request.source,
-      onBytes === undefined ? {} : { onBytes },
-      signal,
-    ),
-  )
+  const told = <T>(name: StepName, work: () => Promise<T>): Promise<T> => step(name, draft, deps.onStep, work)
+  await told('download', () => download(run, request.source))
   throwIfAborted(signal)
   switch (examined.action) {
     case 'migrate':
-      await migrate(run, request)
-      await publish(run, request.destination)
+      await told('upgrade', () => migrate(run, request))
+      await told('publish', () => publish(run, request.destination))
       draft.outcome = 'migrated'
       return
     case 'copy':
-      await prove(run, request)
+      await told('check', () => prove(run, request))
       if (deps.policy.inPlace) draft.bytesOut = draft.bytesIn
-      else await publish(run, request.source)
+      else await told('publish', () => publish(run, request.source))
       draft.outcome = 'copied'
       return
+    case 'compare':
+      await told('compare', () => compareExisting(run, examined.existing, request))
+      draft.outcome = 'migrated'
+      return
     default:
-      examined.action satisfies never
+      examined satisfies never
   }
+}
+
+async function download({ places, examined, draft, deps, signal }: Run, to: string): Promise<void> {
+  const { store, key } = places.source
+  const options = deps.onDownload === undefined ? {} : { onBytes: deps.onDownload }
+  await timed(draft, 'download', () => store.download(key, examined.file, to, options, signal))
 }
 
 function requestFor({ folder, examined, places, deps: { policy } }: Run): UpgradeRequest {
@@ -97,6 +104,41 @@ async function prove({ draft, deps, signal }: Run, request: UpgradeRequest): Pro
   }
 }
 
+/**
+ * The destination is there: it holds what the source holds, so that nothing is left to do, or it is somebody else's, and
+ * is left alone.
+ */
+async function compareExisting(
+  { places, draft, deps, signal }: Run,
+  existing: StoredFile,
+  request: UpgradeRequest,
+): Promise<void> {
+  const { store, key } = places.destination
+  const { target, verify } = deps.policy
+  const head = await store.readHead(key, existing, HEADER_BYTES, signal)
+  const found = parseHeader(head, existing.size)
+  if (found.kind !== 'database' || !alreadyWrittenBy(requireDatabase(found, draft.destination), target))
+    throw occupied(draft.destination, `it is no database of ${target.release}`)
+  await timed(draft, 'download', () => store.download(key, existing, request.destination, {}, signal))
+  try {
+    describe(draft, await deps.compare({ ...request, verify: verify === 'none' ? 'counts' : verify }, signal))
+  } catch (error) {
+    const { code, message } = asDuckfleetError(error)
+    if (code === 'difference') throw occupied(draft.destination, message, error)
+    throw error
+  }
+  draft.bytesOut = existing.size
+  draft.warnings.push(`${draft.destination} was there already and holds the same; nothing was written`)
+}
+
+function occupied(destination: string, why: string, cause?: unknown): DuckfleetError {
+  return new DuckfleetError(
+    'usage',
+    `${destination} exists already and is not this file upgraded: ${why}; move it away, or allow overwriting (OVERWRITE=true)`,
+    { cause },
+  )
+}
+
 function describe(draft: Draft, result: UpgradeResult): void {
   draft.tables = result.tables
   draft.rows = result.rows
@@ -108,10 +150,10 @@ function describe(draft: Draft, result: UpgradeResult): void {
 async function publish(run: Run, finished: string): Promise<void> {
   const { places, examined, draft, deps, signal } = run
   const { store, key } = places.destination
-  const { inPlace, overwrite, target } = deps.policy
+  const { inPlace, existing, target } = deps.policy
   throwIfAborted(signal)
   const options = {
-    overwrite,
+    overwrite: existing === 'replace',
     metadata: {
       'duckfleet-version': deps.version,
       'duckdb-release': target.release,
@@ -121,7 +163,14 @@ async function publish(run: Run, finished: string): Promise<void> {
   }
   const published = await timed(draft, 'upload', async () => {
     if (inPlace) await store.backup(key, examined.file, `.bak-${examined.header.storageVersion}`, signal)
-    return await store.publish(finished, key, options, signal)
+    return await store.publish(finished, key, options, signal).catch(async (error: unknown) => {
+      if (existing !== 'compare' || (await store.stat(key, signal)) === undefined) throw error
+      throw new DuckfleetError(
+        'transient',
+        `${draft.destination} appeared while this job was at work; the next try compares it`,
+        { cause: error },
+      )
+    })
   })
   draft.bytesOut = published.bytes
   draft.digest = published.digest

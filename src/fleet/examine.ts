@@ -16,21 +16,27 @@ export interface Places {
   readonly destination: Place
 }
 
-/** What is to be done with a file that can be read: the bytes are right already, or have to be written anew. */
-export type Action = 'copy' | 'migrate'
+/**
+ * What is to be done with a file that can be read: the bytes are right already, or have to be written anew, or the
+ * destination is there and may be what this very job wrote before (its worker died, or the message came twice).
+ */
+export type Action = 'copy' | 'migrate' | 'compare'
 
 /** What is known of a file before anything of it is downloaded. */
-export interface Examination {
+export type Examination = {
   readonly file: StoredFile
   readonly header: StorageHeader
-  readonly action: Action
   /** Bytes of the source and its WALs. */
   readonly bytesIn: number
-}
+} & (
+  | { readonly action: Exclude<Action, 'compare'> }
+  | { readonly action: 'compare'; readonly existing: StoredFile }
+)
 
 export interface ExaminePolicy {
   readonly target: Target
-  readonly overwrite: boolean
+  /** What becomes of a destination that is there: it is refused, replaced, or compared with the source. */
+  readonly existing: 'refuse' | 'replace' | 'compare'
   /** The destination is the source, and a backup is kept. */
   readonly inPlace: boolean
   /** Throws a DuckfleetError `unreadable` when the file is encrypted or no installed engine opens it. */
@@ -56,7 +62,9 @@ export async function examine(
   if (found.kind !== 'not-a-database' && found.header !== undefined) onHeader(found.header, bytesIn)
   const header = requireDatabase(found, path)
   assertOpens(header, path, policy)
-  await checkDestination(file, destination, policy, signal)
+  const existing = await checkDestination(file, destination, policy, signal)
+  if (existing !== undefined && policy.existing === 'compare' && !policy.inPlace)
+    return { file, header, action: 'compare', existing, bytesIn }
   // Rows in a WAL are not in the file yet: its bytes alone would lose them.
   const asIs = file.wals.length === 0 && alreadyWrittenBy(header, policy.target)
   return { file, header, action: asIs ? 'copy' : 'migrate', bytesIn }
@@ -71,19 +79,20 @@ function assertOpens(header: StorageHeader, path: string, { assertReadable }: Ex
   }
 }
 
+/** What is there already, and may be replaced or compared. */
 async function checkDestination(
   source: StoredFile,
   { store, key }: Place,
   policy: ExaminePolicy,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<StoredFile | undefined> {
   const path = store.describe(key)
   const existing = await store.stat(key, signal)
   const same = existing?.identity === source.identity
   if (policy.inPlace) {
     if (!same)
       throw new DuckfleetError('usage', `${path} is not the source, but an upgrade in place was asked for`)
-    return
+    return existing
   }
   if (same) {
     throw new DuckfleetError(
@@ -92,7 +101,7 @@ async function checkDestination(
         '(--in-place), which keeps a backup',
     )
   }
-  if (existing !== undefined && !policy.overwrite) {
+  if (existing !== undefined && policy.existing === 'refuse') {
     throw new DuckfleetError(
       'usage',
       `${path} exists already; allow overwriting (--overwrite), or choose another destination`,
@@ -106,4 +115,5 @@ async function checkDestination(
         'that database open, or move the WAL away, then run again',
     )
   }
+  return existing
 }

@@ -3,6 +3,7 @@ import type { CheckFile, Target, UpgradeFile, VerifyLevel } from '../migration/u
 import type { OnBytes } from '../store/port.js'
 import type { ExaminePolicy, Places } from './examine.js'
 import type { Location } from './route.js'
+import type { OnStep } from './step.js'
 
 /** What all jobs of a worker share. */
 export interface JobPolicy extends ExaminePolicy {
@@ -20,6 +21,8 @@ export interface JobDeps {
   readonly places: (source: Location, destination: Location) => Places
   readonly upgrade: UpgradeFile
   readonly check: CheckFile
+  /** Compares the source with a destination that was there; rejects with `difference` when they differ. */
+  readonly compare: UpgradeFile
   /** Told what is coming before it is downloaded, so that engines can start meanwhile. */
   readonly warm?: (header: StorageHeader, target: Target, signal: AbortSignal) => void
   /** The worker's own folder; the job's folder is made inside it, and removed whatever happens. */
@@ -28,4 +31,6 @@ export interface JobDeps {
   readonly version: string
   /** Told of every piece of the source that has arrived. */
   readonly onDownload?: OnBytes
+  /** Told of every step that ended. */
+  readonly onStep?: OnStep
 }

@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../abort.js'
 import { asDuckfleetError } from '../errors.js'
+import type { StorageHeader } from '../migration/header.js'
 import { carry } from './carry.js'
 import { examine } from './examine.js'
 import type { JobDeps } from './job-deps.js'
@@ -8,6 +9,7 @@ import { outcomeOf } from './outcome.js'
 import { newDraft, timed } from './report.js'
 import type { Draft, JobReport } from './report.js'
 import { assertSpace, spaceNeeded } from './space.js'
+import { step } from './step.js'
 import { createJobFolder, removeFolder } from './work-folder.js'
 
 /**
@@ -37,21 +39,19 @@ async function work(body: string, draft: Draft, deps: JobDeps, signal: AbortSign
   const places = deps.places(source, destination)
   draft.source = places.source.store.describe(places.source.key)
   draft.destination = places.destination.store.describe(places.destination.key)
-  const examined = await examine(
-    places,
-    deps.policy,
-    (header, bytesIn) => {
-      draft.from = { storageVersion: header.storageVersion, release: header.writer ?? header.releases }
-      draft.bytesIn = bytesIn
-    },
-    signal,
+  const onHeader = (header: StorageHeader, bytesIn: number): void => {
+    draft.from = { storageVersion: header.storageVersion, release: header.writer ?? header.releases }
+    draft.bytesIn = bytesIn
+  }
+  const examined = await step('examine', draft, deps.onStep, () =>
+    examine(places, deps.policy, onHeader, signal),
   )
   await assertSpace(deps.slotFolder, spaceNeeded(examined.action, examined.bytesIn))
   const folder = await createJobFolder(deps.slotFolder)
   try {
     await carry({ folder, places, examined, draft, deps, signal })
   } finally {
-    await removeFolder(folder).catch((error: unknown) => {
+    await step('clean-up', draft, deps.onStep, () => removeFolder(folder)).catch((error: unknown) => {
       draft.warnings.push(
         `the work folder ${folder} could not be removed: ${asDuckfleetError(error).message}`,
       )

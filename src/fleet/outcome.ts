@@ -7,6 +7,7 @@ export function outcomeOf({ code }: DuckfleetError): Outcome {
     case 'unreadable':
       return 'skipped'
     case 'transient':
+    case 'no-space':
     case 'aborted':
     // An engine can die of its neighbours too, such as a machine short of memory.
     case 'engine':

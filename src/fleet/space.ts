@@ -10,13 +10,13 @@ export function spaceNeeded(action: Action, bytesIn: number): number {
   return SLACK + bytesIn * (action === 'copy' ? 1 : 3)
 }
 
-/** Rejects with `transient` when the disk of `folder` has less than `needed` bytes free. */
+/** Rejects with `no-space` when the disk of `folder` has less than `needed` bytes free. */
 export async function assertSpace(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (free >= needed) return
   throw new DuckfleetError(
-    'transient',
+    'no-space',
     `not enough space in ${folder}: ${megabytes(needed)} needed, ${megabytes(free)} free; ` +
       'free some, or point WORK_DIR at a bigger disk',
   )

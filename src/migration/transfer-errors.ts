@@ -21,7 +21,7 @@ export function targetError(error: unknown, what: string): DuckfleetError {
   if (!(error instanceof SqlError)) return asDuckfleetError(error)
   const full = /No space left|not enough space|disk full/i.test(error.message)
   return new DuckfleetError(
-    full ? 'transient' : 'unsupported',
+    full ? 'no-space' : 'unsupported',
     `${what} cannot be written: ${error.message}`,
     { cause: error },
   )

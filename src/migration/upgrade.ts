@@ -47,7 +47,7 @@ export interface UpgradeResult {
 
 /**
  * Upgrades one file on local disk. Rejects with a DuckfleetError: `corrupt`, `unsupported`, `difference`,
- * `engine`, `transient` (no space left) or `aborted`. On rejection `destination` may exist half-written: the
+ * `engine`, `no-space`, `transient` or `aborted`. On rejection `destination` may exist half-written: the
  * caller removes the folder.
  */
 export type UpgradeFile = (request: UpgradeRequest, signal: AbortSignal) => Promise<UpgradeResult>

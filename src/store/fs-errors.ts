@@ -2,8 +2,6 @@ import { DuckfleetError } from '../errors.js'
 
 /** Errors of a disk or network file system that may be gone on the next try. */
 const TRANSIENT: Readonly<Record<string, string>> = {
-  ENOSPC: 'there is no space left; free some, or use a bigger disk',
-  EDQUOT: 'the disk quota is used up; raise it or free some space',
   EIO: 'the disk or the network file system reported an I/O error; check it and try again',
   ESTALE: 'the network file system lost the file; check the mount and try again',
   ETIMEDOUT: 'the network file system did not answer; check the mount and try again',
@@ -13,6 +11,11 @@ const TRANSIENT: Readonly<Record<string, string>> = {
   ENFILE: 'this machine has too many files open; use fewer jobs',
   EHOSTDOWN: 'the file server is down; check the mount and try again',
   ENOTCONN: 'the file server is not connected; check the mount and try again',
+}
+
+const NO_SPACE: Readonly<Record<string, string>> = {
+  ENOSPC: 'there is no space left; free some, or use a bigger disk',
+  EDQUOT: 'the disk quota is used up; raise it or free some space',
 }
 
 const USAGE: Readonly<Record<string, string>> = {
@@ -39,6 +42,9 @@ export function fileError(error: unknown, action: string, path: string): Duckfle
   if (error instanceof DuckfleetError) return error
   const code = systemCode(error)
   if (code === 'ABORT_ERR') return new DuckfleetError('aborted', 'stopped on request', { cause: error })
+  const full = code === undefined ? undefined : NO_SPACE[code]
+  if (full !== undefined)
+    return new DuckfleetError('no-space', `cannot ${action} ${path}: ${full}`, { cause: error })
   const transient = code === undefined ? undefined : TRANSIENT[code]
   if (transient !== undefined) {
     return new DuckfleetError('transient', `cannot ${action} ${path}: ${transient}`, { cause: error })

@@ -36,6 +36,7 @@ export function efsMessage(key: string): string {
 export class JobBench {
   readonly requests: UpgradeRequest[] = []
   readonly checks: UpgradeRequest[] = []
+  readonly comparisons: UpgradeRequest[] = []
 
   private constructor(readonly base: string) {}
 
@@ -78,6 +79,8 @@ export class JobBench {
 
   check: CheckFile = () => Promise.resolve(RESULT)
 
+  compare: UpgradeFile = () => Promise.resolve(RESULT)
+
   deps(policy: Partial<JobPolicy> = {}): JobDeps {
     const source = createEfsStore(this.path('src'))
     const destination = policy.inPlace === true ? source : createEfsStore(this.path('dst'))
@@ -85,7 +88,7 @@ export class JobBench {
       policy: {
         target: { release: '1.5.6' },
         verify: 'full',
-        overwrite: false,
+        existing: 'refuse',
         inPlace: false,
         memory: 1e9,
         threads: 2,
@@ -103,6 +106,10 @@ export class JobBench {
       check: async (request, signal) => {
         this.checks.push(request)
         return await this.check(request, signal)
+      },
+      compare: async (request, signal) => {
+        this.comparisons.push(request)
+        return await this.compare(request, signal)
       },
       slotFolder: this.path('slot'),
       version: '0.0.0',

@@ -165,7 +165,7 @@ describe('a file that is not taken', () => {
     await bench.put('src/a.duckdb', database(39))
     // A hole: it takes no space, but would when copied.
     await truncate(bench.path('src/a.duckdb'), 2 ** 43)
-    expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'retried', error: { code: 'transient' } })
+    expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'retried', error: { code: 'no-space' } })
     expect(bench.requests).toHaveLength(0)
   })
 })
@@ -180,7 +180,7 @@ describe('the destination', () => {
     expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
     expect(bench.requests).toHaveLength(0)
     expect(await bench.text('dst/a.duckdb')).toBe('precious')
-    expect((await bench.run('a.duckdb', { overwrite: true })).outcome).toBe('migrated')
+    expect((await bench.run('a.duckdb', { existing: 'replace' })).outcome).toBe('migrated')
     expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
   })
 
@@ -194,15 +194,78 @@ describe('the destination', () => {
     expect(await bench.text('dst/a.duckdb')).toBe('precious')
   })
 
-  it.each([[true], [false]])('is refused when a WAL lies there, overwriting: %s', async (overwrite) => {
-    await bench.put('dst/a.duckdb.wal', 'stale')
-    expect((await bench.run('a.duckdb', { overwrite })).error?.message).toContain('a.duckdb.wal')
-    expect(bench.requests).toHaveLength(0)
+  describe('is compared', () => {
+    const compare = { existing: 'compare' } as const
+    const there = (bytes: Uint8Array): Promise<void> => bench.put('dst/a.duckdb', bytes)
+    const finished = database(64)
+
+    it('and left alone when it holds what the source holds', async () => {
+      await bench.put('src/a.duckdb', database(39))
+      await there(finished)
+      const report = await bench.run('a.duckdb', compare)
+      expect(report).toMatchObject({ outcome: 'migrated', rows: RESULT.rows, bytesOut: finished.length })
+      expect(report.warnings).toContainEqual(expect.stringContaining('was there already and holds the same'))
+      expect(bench.requests).toEqual([])
+      expect(bench.comparisons).toHaveLength(1)
+      expect((await readFile(bench.path('dst/a.duckdb'))).equals(finished)).toBe(true)
+    })
+
+    it('and never replaced when it holds something else', async () => {
+      await bench.put('src/a.duckdb', database(39))
+      await there(finished)
+      bench.compare = () => Promise.reject(new DuckfleetError('difference', 'table t has 3 rows, not 2'))
+      const report = await bench.run('a.duckdb', compare)
+      expect(report).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
+      expect(report.error?.message).toMatch(/dst\/a\.duckdb exists already.*table t has 3 rows.*OVERWRITE/)
+      expect((await readFile(bench.path('dst/a.duckdb'))).equals(finished)).toBe(true)
+    })
+
+    it('even when nothing was to be verified: at least its row counts', async () => {
+      await bench.put('src/a.duckdb', database(39))
+      await there(finished)
+      await bench.run('a.duckdb', { ...compare, verify: 'none' })
+      expect(bench.comparisons.map(({ verify }) => verify)).toEqual(['counts'])
+    })
+
+    it.each([
+      ['text', Buffer.from('hello')],
+      ['a database of another release', database(39)],
+    ])('and refused when it is %s', async (_what, bytes) => {
+      await bench.put('src/a.duckdb', database(39))
+      await there(bytes)
+      const report = await bench.run('a.duckdb', compare)
+      expect(report.error).toMatchObject({ code: 'usage' })
+      expect(bench.comparisons).toEqual([])
+      expect((await readFile(bench.path('dst/a.duckdb'))).equals(bytes)).toBe(true)
+    })
+
+    it('on the next try when it appeared while the job was at work', async () => {
+      await bench.put('src/a.duckdb', database(39))
+      bench.upgrade = async (request) => {
+        await writeFile(request.destination, UPGRADED)
+        await there(finished)
+        return RESULT
+      }
+      expect(await bench.run('a.duckdb', compare)).toMatchObject({
+        outcome: 'retried',
+        error: { code: 'transient' },
+      })
+      expect((await readFile(bench.path('dst/a.duckdb'))).equals(finished)).toBe(true)
+    })
   })
+
+  it.each(['replace', 'refuse', 'compare'] as const)(
+    'is refused when a WAL lies there (%s)',
+    async (existing) => {
+      await bench.put('dst/a.duckdb.wal', 'stale')
+      expect((await bench.run('a.duckdb', { existing })).error?.message).toContain('a.duckdb.wal')
+      expect(bench.requests).toHaveLength(0)
+    },
+  )
 
   it('is refused when it is the source under another name', async () => {
     await symlink(bench.path('src/a.duckdb'), bench.path('src/b.duckdb'))
-    const deps = bench.deps({ overwrite: true })
+    const deps = bench.deps({ existing: 'replace' })
     const { places } = deps
     const same: typeof places = (from, to) => {
       const { source } = places(from, to)
@@ -229,7 +292,7 @@ describe('in place', () => {
   it('overwrites no older backup', async () => {
     await bench.put('src/a.duckdb', database(39))
     await bench.put('src/a.duckdb.bak-39', 'older')
-    expect((await bench.run('a.duckdb', { inPlace: true, overwrite: true })).error).toMatchObject({
+    expect((await bench.run('a.duckdb', { inPlace: true, existing: 'replace' })).error).toMatchObject({
       code: 'usage',
     })
     expect(await bench.text('src/a.duckdb.bak-39')).toBe('older')
@@ -258,6 +321,7 @@ describe('what goes wrong on the way', () => {
     ['difference', 'failed'],
     ['unreadable', 'skipped'],
     ['transient', 'retried'],
+    ['no-space', 'retried'],
     ['engine', 'retried'],
     ['aborted', 'retried'],
   ]
@@ -268,7 +332,7 @@ describe('what goes wrong on the way', () => {
       await writeFile(request.destination, 'half')
       throw new DuckfleetError(code, 'table t: something')
     }
-    const report = await bench.run('a.duckdb', { overwrite: true })
+    const report = await bench.run('a.duckdb', { existing: 'replace' })
     expect(report).toMatchObject({ outcome, error: { code, message: 'table t: something' }, bytesOut: null })
     expect(await bench.files('dst')).toEqual(['a.duckdb'])
     expect(await bench.text('dst/a.duckdb')).toBe('precious')

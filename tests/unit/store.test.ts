@@ -153,7 +153,7 @@ describe('efs store', () => {
   it.each([
     ['EROFS', 'usage', 'mounted read-only'],
     ['EACCES', 'usage', 'permission denied'],
-    ['ENOSPC', 'transient', 'no space left'],
+    ['ENOSPC', 'no-space', 'no space left'],
     ['ESTALE', 'transient', 'check the mount'],
     ['EWHATEVER', 'usage', 'strange'],
   ])('tells %s as %s', (code, expected, text) => {
