@@ -15,8 +15,8 @@ export interface Config {
   readonly enginesFolder: string
   /** `WORK_DIR`: where work folders are made; needs room for three times the biggest file. Default: the temp folder. */
   readonly workDir: string
-  /** `LOG_LEVEL`: `debug`, `info`, `warn` or `error` writes a JSON line for each job to stderr; default `silent`. */
-  readonly logLevel: LogLevel
+  /** `LOG_LEVEL`: `debug`, `info`, `warn` or `error` writes JSON lines to stderr; undefined: as the command thinks best. */
+  readonly logLevel: LogLevel | undefined
   /** The whole environment, for programs that are started and need a part of it (npm: proxies, its own settings). */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -33,10 +33,7 @@ const schema = z.object({
   ),
   DUCKFLEET_ENGINES: optional,
   WORK_DIR: optional,
-  LOG_LEVEL: z.preprocess(
-    (value) => (value === '' ? undefined : value),
-    z.enum(LOG_LEVELS).default('silent'),
-  ),
+  LOG_LEVEL: z.preprocess((value) => (value === '' ? undefined : value), z.enum(LOG_LEVELS).optional()),
 })
 
 /** `latest`, or a release in the form that DuckDB wants, `v1.4.0`. Throws a DuckfleetError `usage` for anything else. */

@@ -55,7 +55,7 @@ async function run(args: readonly string[]): Promise<number> {
   const program = createProgram(context, {
     config,
     version: duckfleetVersion(),
-    log: createLog(config.logLevel),
+    log: createLog(config.logLevel ?? 'silent'),
     createUpgrader: (slotFolder, engines) => createUpgrader({ slotFolder, engines }),
   })
   const status = await runProgram(program, args, context)

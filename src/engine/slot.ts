@@ -14,7 +14,11 @@ export class EngineSlot {
   /** Processes that were started before somebody asked for them. */
   private readonly early = new Map<InstalledEngine, Promise<EngineProcess | undefined>>()
 
-  constructor(readonly folder: string) {}
+  /** `onLost` is told of every process that died, or had to be killed, while it was in use. */
+  constructor(
+    readonly folder: string,
+    private readonly onLost: () => void = () => undefined,
+  ) {}
 
   /** Starts a process that a job will want soon, unless one is there. Never rejects: `acquire` tries again. */
   warm(engine: InstalledEngine, signal: AbortSignal): void {
@@ -52,6 +56,7 @@ export class EngineSlot {
     this.busy.delete(process)
     const warm = this.idle.get(process.engine) ?? []
     this.idle.set(process.engine, warm)
+    if (!process.alive) this.onLost()
     if (process.alive && warm.length < KEPT_PER_ENGINE) warm.push(process)
     else await process.kill()
   }
@@ -59,6 +64,7 @@ export class EngineSlot {
   /** Ends a process that may be in any state. */
   async discard(process: EngineProcess): Promise<void> {
     this.busy.delete(process)
+    this.onLost()
     await process.kill()
   }
 

@@ -23,6 +23,8 @@ export interface UpgraderOptions {
   /** Which driver reads files from before 0.9 where both are installed; WASM can be confined. */
   readonly prefer?: 'wasm' | 'native'
   readonly hooks?: Hooks
+  /** Told of every engine process that died or had to be killed at work. */
+  readonly onEngineLost?: () => void
 }
 
 export interface Upgrader {
@@ -38,7 +40,7 @@ export interface Upgrader {
 
 /** Upgrades files with the engines that are installed, one at a time, in warm processes. */
 export function createUpgrader(options: UpgraderOptions): Upgrader {
-  const slot = new EngineSlot(options.slotFolder)
+  const slot = new EngineSlot(options.slotFolder, options.onEngineLost)
   return {
     upgrade: (request, signal) =>
       run(slot, options, request, signal, (engines, watch) =>

@@ -30,7 +30,23 @@ it('writes a line of JSON for each job, from the level on', () => {
   expect(logged('silent')).toEqual([])
 })
 
+it('hides the passwords of addresses, whatever part of a line they are in', () => {
+  const script = `
+    import { createLog } from './dist/src/log.js'
+    const cause = 'connect amqps://fleet:hunter2@broker:5671/prod failed'
+    createLog('info').event('warn', cause, { url: 'postgres://app:hunter2@db/goal', password: 'hunter2' })
+  `
+  const said = execFileSync('sh', [
+    '-c',
+    `"$0" --input-type=module -e "$1" 2>&1 >/dev/null`,
+    process.execPath,
+    script,
+  ]).toString('utf8')
+  expect(said).toContain('amqps://***@broker:5671/prod')
+  expect(said).not.toContain('hunter2')
+})
+
 it('refuses a level that there is not', () => {
-  expect(readConfig({}).logLevel).toBe('silent')
+  expect(readConfig({}).logLevel).toBeUndefined()
   expect(() => readConfig({ LOG_LEVEL: 'loud' })).toThrow(/LOG_LEVEL/)
 })
