@@ -7,23 +7,17 @@ import {
   parquet,
   parquetTerms,
   relation,
-  type RowRange,
   type TablePlan,
   tableTerms,
   type TransferPlan,
 } from './plan.js'
 import type { Database, Engines, Hooks } from './ports.js'
-import { text } from './rows.js'
 import { sourceError } from './transfer-errors.js'
 import type { ExportedTable } from './verify-target.js'
 
-/** Rows that one Parquet file holds at least, and how many files a table gets at most: the loader waits for the first. */
-const CHUNK_ROWS = 500_000n
-const MOST_CHUNKS = 4n
-
 export interface TableExport {
   readonly plan: TablePlan
-  /** Parquet files in row order, each settled as soon as it is whole; none for an empty table. */
+  /** Its Parquet file, settled as soon as it is whole; none for an empty table. */
   readonly files: readonly Promise<string>[]
 }
 
@@ -36,7 +30,10 @@ export interface Exports {
   readonly verified: Promise<ExportedTable[]>
 }
 
-/** Exports tables one after another, big ones in parts; `full`: also compares them with their files. */
+/**
+ * Exports tables one after another; `full`: also compares them with their files. Parts of one table gain nothing: the
+ * old engines read all of it to find a range of rows.
+ */
 export function exportTables(
   engines: Pick<Engines, 'path'>,
   source: Database,
@@ -47,20 +44,11 @@ export function exportTables(
 ): Exports {
   let last: Promise<unknown> = Promise.resolve()
   const tables = plan.map((table, number): TableExport => {
-    const count = counts[number] ?? 0n
-    const parts = count === 0n ? 0 : chunks(table, count)
-    const splitting = last.then(() => splitRows(source, table, parts))
-    // Of a table without rows nobody awaits it.
-    splitting.catch(() => undefined)
-    const files = Array.from({ length: parts }, (_, part) => {
-      const file = engines.path(`table-${number}-${part}.parquet`)
-      const written = Promise.all([splitting, last]).then(([ranges]) =>
-        exportPart(source, table, file, ranges[part], hooks),
-      )
-      last = written
-      return written
-    })
-    return { plan: table, files }
+    if ((counts[number] ?? 0n) === 0n) return { plan: table, files: [] }
+    const file = engines.path(`table-${number}.parquet`)
+    const written = last.then(() => exportTable(source, table, file, hooks))
+    last = written
+    return { plan: table, files: [written] }
   })
   const written = last.then(() => undefined)
   const verified = written.then(() => verifyAll(source, tables, counts, full))
@@ -70,39 +58,15 @@ export function exportTables(
   return { tables, written, verified }
 }
 
-function chunks(plan: TablePlan, count: bigint): number {
-  // A column of that name hides the row id.
-  if (plan.table.columns.some((column) => column.name.toLowerCase() === 'rowid')) return 1
-  const wanted = count / CHUNK_ROWS
-  return Number(wanted < 1n ? 1n : wanted > MOST_CHUNKS ? MOST_CHUNKS : wanted)
-}
-
-async function exportPart(
-  source: Database,
-  plan: TablePlan,
-  file: string,
-  range: RowRange | undefined,
-  hooks: Hooks,
-): Promise<string> {
+async function exportTable(source: Database, plan: TablePlan, file: string, hooks: Hooks): Promise<string> {
   const name = display(plan.table)
   try {
-    await source.query(exportSql(plan, file, range ?? { from: undefined, to: undefined }))
+    await source.query(exportSql(plan, file))
     await hooks.exported?.(name, [file])
     return file
   } catch (error) {
     throw sourceError(error, `table ${name}`)
   }
-}
-
-async function splitRows(database: Database, plan: TablePlan, parts: number): Promise<RowRange[]> {
-  if (parts < 2) return [{ from: undefined, to: undefined }]
-  const [row] = await database.query(`SELECT CAST(max(rowid) AS VARCHAR) AS last FROM ${relation(plan)}`)
-  const rows = BigInt(row ? text(row, 'last') : '0') + 1n
-  const cut = (part: number): string => String((rows * BigInt(part)) / BigInt(parts))
-  return Array.from({ length: parts }, (_, part) => ({
-    from: part === 0 ? undefined : cut(part),
-    to: part === parts - 1 ? undefined : cut(part + 1),
-  }))
 }
 
 async function verifyAll(

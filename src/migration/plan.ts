@@ -53,24 +53,13 @@ function travelling(plan: TablePlan): readonly ColumnPlan[] {
   return [...plan.columns, ...plan.generated]
 }
 
-/** A range of row ids, from inclusive and to exclusive. */
-export interface RowRange {
-  readonly from: string | undefined
-  readonly to: string | undefined
-}
-
-/** SQL for the source: writes the carriers of a table (or of a range of its rows) to a Parquet file. */
-export function exportSql(plan: TablePlan, file: string, range: RowRange): string {
+/** SQL for the source: writes the carriers of a table to a Parquet file. */
+export function exportSql(plan: TablePlan, file: string): string {
   const columns = travelling(plan).map(
     ({ column, carrier, codec }) => `${encode(codec, ident(column.name))} AS ${carrier}`,
   )
-  const bounds = [
-    ...(range.from === undefined ? [] : [`rowid >= ${range.from}`]),
-    ...(range.to === undefined ? [] : [`rowid < ${range.to}`]),
-  ]
-  const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
   // Compressing costs more than writing: the file lives for seconds.
-  return `COPY (SELECT ${columns.join(', ')} FROM ${relation(plan)}${where}) TO ${literal(file)} (FORMAT PARQUET, CODEC 'UNCOMPRESSED')`
+  return `COPY (SELECT ${columns.join(', ')} FROM ${relation(plan)}) TO ${literal(file)} (FORMAT PARQUET, CODEC 'UNCOMPRESSED')`
 }
 
 /** SQL for the target: the rows that Parquet files stand for, with the table's own column names. */

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import { constants, createReadStream, createWriteStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { chmod, copyFile, open, stat } from 'node:fs/promises'
-import { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { throwIfAborted } from '../abort.js'
 import type { OnBytes } from './port.js'
 
-const CHUNK = 1024 * 1024
+/** Bytes that are read and written at a time. */
+const CHUNK = 4 * 1024 * 1024
 
 /**
  * Copies a file to a new one: at no cost where the file system shares blocks, else chunk by chunk, so that an abort
@@ -52,14 +51,10 @@ export async function copyWithDigest(
 /** Digest of a file's bytes, `sha256:<hex>`. */
 export async function digestOf(file: string, onBytes: OnBytes, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  const sink = new Writable({
-    write(chunk: Uint8Array, _encoding, done): void {
-      hash.update(chunk)
-      onBytes(chunk.length)
-      done()
-    },
+  await readPieces(file, signal, (piece) => {
+    hash.update(piece)
+    onBytes(piece.length)
   })
-  await pipeline(createReadStream(file, { highWaterMark: CHUNK }), sink, { signal })
   return `sha256:${hash.digest('hex')}`
 }
 
@@ -91,15 +86,33 @@ async function streamed(
   onChunk: (chunk: Uint8Array) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await pipeline(
-    createReadStream(from, { highWaterMark: CHUNK }),
-    async function* (chunks: AsyncIterable<Uint8Array>) {
-      for await (const chunk of chunks) {
-        onChunk(chunk)
-        yield chunk
-      }
-    },
-    createWriteStream(to, { flags: 'wx' }),
-    { signal },
-  )
+  const target = await open(to, 'wx')
+  try {
+    await readPieces(from, signal, async (piece) => {
+      onChunk(piece)
+      await target.writeFile(piece)
+    })
+  } finally {
+    await target.close()
+  }
+}
+
+/** Reads a file through one buffer: streams make a new one for each piece, which takes three times as long. */
+async function readPieces(
+  file: string,
+  signal: AbortSignal,
+  onPiece: (piece: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const source = await open(file, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK)
+    for (;;) {
+      throwIfAborted(signal)
+      const { bytesRead } = await source.read(buffer, 0, CHUNK)
+      if (bytesRead === 0) return
+      await onPiece(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await source.close()
+  }
 }

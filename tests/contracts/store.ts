@@ -82,7 +82,7 @@ export function storeContract(name: string, localParent: string, create: () => P
       })
 
       it('downloads the bytes and the WAL with a matching name, and counts them', async () => {
-        const [bytes, wal] = [randomBytes(3_000_000), randomBytes(1000)]
+        const [bytes, wal] = [randomBytes(9_000_000), randomBytes(1000)]
         await harness.put('a.duckdb', bytes)
         await harness.put('a.duckdb.wal', wal)
         let moved = 0
@@ -92,7 +92,7 @@ export function storeContract(name: string, localParent: string, create: () => P
         await harness.store.download('a.duckdb', await known('a.duckdb'), file('source'), { onBytes }, signal)
         expect((await readFile(file('source'))).equals(bytes)).toBe(true)
         expect((await readFile(file('source.wal'))).equals(wal)).toBe(true)
-        expect(moved).toBe(3_001_000)
+        expect(moved).toBe(9_001_000)
       })
 
       it.each([['a.duckdb'], ['a.duckdb.wal']])(
@@ -121,6 +121,20 @@ export function storeContract(name: string, localParent: string, create: () => P
         expect(await list('')).toEqual(['a/x/z.txt', 'a/y.duckdb', 'ab/c.duckdb', 'b.duckdb'])
         expect(await list('a/')).toEqual(['a/x/z.txt', 'a/y.duckdb'])
         expect(await list('a')).toEqual(['a/x/z.txt', 'a/y.duckdb', 'ab/c.duckdb'])
+        expect(await list('not/there/')).toEqual([])
+      })
+
+      it('lists each file with the version that stat tells, which moves with the bytes', async () => {
+        const listed = async (): Promise<string[]> => {
+          const versions: string[] = []
+          for await (const { version } of harness.store.list('a/', signal)) versions.push(version)
+          return versions
+        }
+        await harness.put('a/b.duckdb', randomBytes(10))
+        const before = await listed()
+        expect(before).toEqual([(await known('a/b.duckdb')).version])
+        await harness.put('a/b.duckdb', randomBytes(11))
+        expect(await listed()).not.toEqual(before)
       })
     })
 

@@ -76,6 +76,8 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
 
 function limitMemory(connection: WasmConnection, options: OpenOptions): void {
   connection.query(`SET memory_limit = ${literal(megabytes(options.memoryLimit))}`)
+  // 0.6 lets go of no block that it has read unless it may spill it: a table bigger than the limit could not be read.
+  connection.query(`SET temp_directory = ${literal(join(options.folder, 'spilled'))}`)
 }
 
 /**
