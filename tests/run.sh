@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that has to hold, as `npm test` runs it on a fresh clone after `npm ci`. The first run fetches engines and
 # a second Node with npm, and compiles one of the engines (about 10 minutes); later ones find them in the cache folder.
+# RabbitMQ, PostgreSQL and S3 are those that the environment names, else this run's own, and end with it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -9,7 +10,18 @@ ENGINES=(native:0.8.1 neo:1.4.4)
 passed=0
 failed=0
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+# PostgreSQL may run as another user, and has to get through.
+chmod 711 "$results"
+export DUCKFLEET_SERVICES=$results/services
+services_job=
+trap end_all EXIT
+
+end_all() {
+  # One that is still starting would be missed.
+  [ -z "$services_job" ] || wait "$services_job"
+  tests/services/services.sh stop
+  rm -rf "$results"
+}
 
 section() { printf '\n=== %s\n' "$*"; }
 
@@ -60,6 +72,15 @@ engines() {
   node dist/src/cli/main.js engines install "${ENGINES[@]}"
 }
 
+services() {
+  wait "$services_job"
+  local status=$?
+  services_job=
+  cat "$results/services.log"
+  [ "$status" -eq 0 ] || return
+  eval "$(cat "$results/services.env")"
+}
+
 # npm carries Node itself; its package is nothing but the program.
 second_node() {
   local package
@@ -71,11 +92,14 @@ second_node() {
 }
 
 step 'Build' npm run --silent build || close
+(umask 077 && exec tests/services/services.sh start >"$results/services.env" 2>"$results/services.log") &
+services_job=$!
 step 'Types' npm run --silent typecheck
 step 'Lint' npm run --silent lint
 tests 'Unit tests' node --project unit
 
 cache=$(node -e 'import("./dist/src/config.js").then(({ readConfig }) => console.log(readConfig().enginesFolder))')
+step 'Services for the tests' services
 if step 'Engines for the tests' engines; then tests 'Integration tests' node --project integration; fi
 
 if step "Node $NODE_24" second_node; then

@@ -5,6 +5,7 @@ import { asDuckfleetError } from '../errors.js'
 import { createLog } from '../log.js'
 import { duckfleetVersion } from '../version.js'
 import type { CommandContext } from './io.js'
+import { createLiveAdapters } from './live-adapters.js'
 import { processIo } from './process-io.js'
 import { createProgram, runProgram } from './program.js'
 import { listenForSignals } from './signals.js'
@@ -20,6 +21,8 @@ export function start(args: readonly string[]): void {
       process.exit(1)
     })
   }
+  // Said at every start, to operators who cannot change it: this release of the SDK runs on the Node that we promise.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
   run(args).then(
     (status) => {
       process.exitCode = status
@@ -55,8 +58,11 @@ async function run(args: readonly string[]): Promise<number> {
   const program = createProgram(context, {
     config,
     version: duckfleetVersion(),
-    log: createLog(config.logLevel ?? 'silent'),
-    createUpgrader: (slotFolder, engines) => createUpgrader({ slotFolder, engines }),
+    // People read the summary of a run; of a service there is only its log.
+    log: createLog(config.logLevel ?? (args[0] === 'consume' ? 'info' : 'silent')),
+    createUpgrader: (slotFolder, engines, onEngineLost) =>
+      createUpgrader({ slotFolder, engines, ...(onEngineLost ? { onEngineLost } : {}) }),
+    adapters: createLiveAdapters(),
   })
   const status = await runProgram(program, args, context)
   return stop.status() ?? (status === 0 ? asked : status)

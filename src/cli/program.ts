@@ -1,9 +1,13 @@
 import { Command, CommanderError } from 'commander'
 import { asDuckfleetError } from '../errors.js'
+import { consumeCommand } from './consume.js'
 import { enginesCommand } from './engines.js'
 import { inspectCommand } from './inspect.js'
+import type { ConsumerDeps } from './consumer.js'
 import type { CommandContext } from './io.js'
 import { upgradeCommand } from './upgrade.js'
+import { publishCommand } from './publish.js'
+import type { FleetAdapters } from './fleet-adapters.js'
 import type { UpgradeDeps } from './upgrade-run.js'
 import { verifyCommand } from './verify.js'
 
@@ -12,10 +16,15 @@ Examples:
   $ duckfleet inspect old.duckdb             what a file is
   $ duckfleet upgrade trackers/ upgraded/    upgrade every *.duckdb of a folder
   $ duckfleet verify old.duckdb new.duckdb   compare two files of any releases
+  $ duckfleet publish s3-s3 --env dev        queue a message for every file of every tracker
+  $ duckfleet consume small --env dev        upgrade the files that messages name
   $ duckfleet engines list                   which releases can be read and written`
 
+/** What the commands need besides their context. */
+export type ProgramDeps = UpgradeDeps & ConsumerDeps & { readonly adapters: FleetAdapters }
+
 /** The command `duckfleet` with all its subcommands. */
-export function createProgram(context: CommandContext, deps: UpgradeDeps): Command {
+export function createProgram(context: CommandContext, deps: ProgramDeps): Command {
   const { enginesFolder, environment } = deps.config
   const program = new Command('duckfleet')
     .description('Upgrade DuckDB files of any old release to a new one: nothing lost, everything proved.')
@@ -24,6 +33,8 @@ export function createProgram(context: CommandContext, deps: UpgradeDeps): Comma
     .addCommand(inspectCommand(context))
     .addCommand(upgradeCommand(context, deps))
     .addCommand(verifyCommand(context, deps))
+    .addCommand(publishCommand(context, deps))
+    .addCommand(consumeCommand(context, deps))
     .addCommand(enginesCommand(context, { cacheFolder: enginesFolder, environment }))
   throwInsteadOfExit(program, context)
   return program

@@ -56,7 +56,7 @@ async function selectFile(source: string, dest: string | undefined, signal: Abor
   const from = createEfsStore(path.dirname(path.resolve(source)))
   const key = path.basename(path.resolve(source))
   const found = await from.stat(key, signal)
-  const files = [{ key, size: found?.size ?? 0 }]
+  const files = [{ key, size: found?.size ?? 0, version: found?.version ?? '' }]
   if (dest === undefined) return selection(files, from, from, () => key)
   if (/[/\\]$/.test(dest) || (await kindOf(dest)) === 'folder') {
     return selection(files, from, createEfsStore(dest), () => key)

@@ -17,7 +17,11 @@ export interface UpgradeDeps {
   readonly version: string
   readonly log: Log
   /** Makes the engines of one worker, confined to its folder. */
-  readonly createUpgrader: (slotFolder: string, engines: readonly InstalledEngine[]) => Upgrader
+  readonly createUpgrader: (
+    slotFolder: string,
+    engines: readonly InstalledEngine[],
+    onEngineLost?: () => void,
+  ) => Upgrader
 }
 
 /** A run of the command, with everything that was decided. */

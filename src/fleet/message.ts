@@ -113,6 +113,11 @@ export function locations(message: Message): { readonly source: Location; readon
   }
 }
 
+/** The tracker that a message is about: its own field, else the folder of its key; undefined for a key without one. */
+export function trackerOf({ body }: Message): string | undefined {
+  return 'tracker-id' in body ? body['tracker-id'] : body.key.split('/').at(-2)
+}
+
 function parseJson(body: string): unknown {
   try {
     return JSON.parse(body)

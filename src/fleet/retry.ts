@@ -17,6 +17,6 @@ export const FLEET_RETRY: RetryPolicy = { attempts: 5, engineAttempts: 2, baseMs
 export const LOCAL_RETRY: RetryPolicy = { attempts: 3, engineAttempts: 1, baseMs: 1_000, maxMs: 5_000 }
 
 /** Milliseconds to wait after try number `attempts` (1, 2, …); four times as long every time. */
-export function retryDelay(policy: RetryPolicy, attempts: number): number {
+export function retryDelay(policy: Pick<RetryPolicy, 'baseMs' | 'maxMs'>, attempts: number): number {
   return Math.min(policy.maxMs, policy.baseMs * 4 ** (attempts - 1))
 }

@@ -1,8 +1,6 @@
-/** The kinds of store that a message can name. */
-type Datastore = 's3' | 'efs'
-
 /** From which kind of store to which. */
-export type Route = `${Datastore}-${Datastore}`
+export const ROUTES = ['s3-s3', 'efs-efs', 's3-efs', 'efs-s3'] as const
+export type Route = (typeof ROUTES)[number]
 
 /** Where a file is, or shall be. */
 export type Location =

@@ -4,11 +4,11 @@ import type { JobStep } from '../fleet/step.js'
 
 /** What a worker counts, for Prometheus. */
 export interface Metrics {
-  jobStarted(): void
-  jobEnded(report: JobReport): void
-  step(step: JobStep): void
-  downloaded(bytes: number): void
-  engineLost(): void
+  readonly jobStarted: () => void
+  readonly jobEnded: (report: JobReport) => void
+  readonly step: (step: JobStep) => void
+  readonly downloaded: (bytes: number) => void
+  readonly engineLost: () => void
   /** All of it in Prometheus's text format. */
   text(): Promise<string>
   readonly contentType: string

@@ -1,13 +1,13 @@
 import type { Dirent } from 'node:fs'
-import { open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { confine } from './confine.js'
 import { copyToNew } from './copy.js'
 import { backupFile } from './efs-backup.js'
 import { makeFolder, publishFile } from './efs-publish.js'
-import { guarded } from './fs-errors.js'
-import { assertUnchanged, statDatabase, statWals } from './local-file.js'
+import { guarded, systemCode } from './fs-errors.js'
+import { assertUnchanged, statDatabase, statWals, versionText } from './local-file.js'
 import type { ListedFile, OnBytes, Published, PublishOptions, Store, StoredFile } from './port.js'
 import { isTempName, removeStaleTemps } from './temp-file.js'
 
@@ -119,9 +119,18 @@ async function* list(root: string, prefix: string, signal: AbortSignal): AsyncGe
     const real = await realpath(root)
     return folders === '' ? real : await confine(real, folders)
   })
+  if (!(await isThere(start))) return
   for await (const file of walk(start, folders === '' ? '' : `${folders}/`, signal)) {
     if (file.key.startsWith(prefix)) yield file
   }
+}
+
+/** False for what is missing. Anything else is there, or whoever opens it gets told what is wrong. */
+async function isThere(folder: string): Promise<boolean> {
+  return await access(folder).then(
+    () => true,
+    (error: unknown) => !['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''),
+  )
 }
 
 async function* walk(folder: string, prefix: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
@@ -134,8 +143,9 @@ async function* walk(folder: string, prefix: string, signal: AbortSignal): Async
       yield* walk(file, `${key}/`, signal)
     } else if (!isTempName(entry.name)) {
       // A link to nothing and a pipe are listed too: whoever reads them gets told, instead of missing a file.
-      const info = await stat(file).catch(() => undefined)
-      if (info?.isDirectory() !== true) yield { key, size: info?.size ?? 0 }
+      const info = await stat(file, { bigint: true }).catch(() => undefined)
+      if (info === undefined) yield { key, size: 0, version: '' }
+      else if (!info.isDirectory()) yield { key, size: Number(info.size), version: versionText(info) }
     }
   }
 }

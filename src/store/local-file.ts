@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { DuckfleetError } from '../errors.js'
 import { systemCode } from './fs-errors.js'
@@ -42,11 +43,16 @@ async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undef
       throw new DuckfleetError('usage', `${file} is not a regular file; give a database file`)
     return {
       size: Number(info.size),
-      version: `${info.size}-${info.mtimeNs}-${info.ino}`,
+      version: versionText(info),
       identity: `${info.dev}:${info.ino}`,
     }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** Changes with the content of a file, as far as its file system tells. */
+export function versionText({ size, mtimeNs, ino }: BigIntStats): string {
+  return `${size}-${mtimeNs}-${ino}`
 }

@@ -23,6 +23,8 @@ export interface ListedFile {
   /** Relative to the store's root, with `/` between the parts. */
   readonly key: string
   readonly size: number
+  /** Opaque; changes whenever the bytes change, like that of {@link StoredFile}. Empty for what cannot be looked at. */
+  readonly version: string
 }
 
 /** Told of every piece that was moved: bytes since the last call. Called often: be quick. */
@@ -96,8 +98,9 @@ export interface Store {
   backup(key: string, file: StoredFile, suffix: string, signal: AbortSignal): Promise<string>
 
   /**
-   * Every file whose key starts with `prefix` (all of them with `''`), in all folders, sorted within a folder.
-   * Symbolic links to folders are not followed; unfinished files of {@link Store.publish} do not show.
+   * Every file whose key starts with `prefix` (all of them with `''`), in all folders, sorted within a folder; none
+   * where the folder that `prefix` names is missing. Rejects with `usage` when the store itself is missing. Symbolic
+   * links to folders are not followed; unfinished files of {@link Store.publish} do not show.
    */
   list(prefix: string, signal: AbortSignal): AsyncIterable<ListedFile>
 }

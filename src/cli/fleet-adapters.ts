@@ -1,0 +1,27 @@
+import type { FleetConfig } from '../fleet-config.js'
+import type { Places } from '../fleet/examine.js'
+import type { Location } from '../fleet/route.js'
+import type { Queue } from '../queue/port.js'
+import type { TrackerSource } from '../tracker/port.js'
+import type { BrokerEvent } from './connection-watch.js'
+
+/** A connection to the broker, that comes back by itself. */
+export interface Broker {
+  /** `deliveryTimeoutMs`: how long a message may be worked on. */
+  queue(name: string, options: { readonly deliveryTimeoutMs?: number }): Promise<Queue>
+  close(): Promise<void>
+}
+
+/** The stores of an environment. */
+export interface Stores {
+  readonly places: (source: Location, destination: Location) => Places
+  close(): Promise<void>
+}
+
+/** Opens the services that a fleet stands on. */
+export interface FleetAdapters {
+  openBroker(fleet: FleetConfig, onEvent: (event: BrokerEvent) => void, signal: AbortSignal): Promise<Broker>
+  openStores(fleet: FleetConfig): Stores
+  /** Connects when it is asked for the first trackers. */
+  openTrackers(fleet: FleetConfig): TrackerSource
+}

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto'
+import { DuckfleetError, asDuckfleetError } from '../errors.js'
+import { WAL_SUFFIXES } from '../migration/wal.js'
+import type { ListedFile, Store } from '../store/port.js'
+import type { Tracker } from '../tracker/port.js'
+import { serializeMessage } from './message.js'
+import { messageFor } from './publish-message.js'
+import type { MessageRules } from './publish-message.js'
+import { destinationKey, fileBelow, prefixOf } from './publish-template.js'
+import type { PublishLayout } from './publish-template.js'
+
+const SUFFIX = '.duckdb'
+
+/** From where to where, how files are found and called, and which are big. */
+export interface PublishRules extends MessageRules {
+  readonly layout: PublishLayout
+  /** Bytes: files of this size and more, their WALs included, go to the big queue. */
+  readonly bigFrom: number
+}
+
+export type SizeClass = 'small' | 'big'
+
+/** One message, not sent yet. */
+export interface PlannedMessage {
+  readonly queue: SizeClass
+  /** Of the file and its WALs. */
+  readonly bytes: number
+  readonly body: string
+  /** The same work on the same bytes has the same id. */
+  readonly id: string
+  /** Keys in their stores. */
+  readonly sourceKey: string
+  readonly destinationKey: string
+}
+
+/** What a tracker's files make. `problems` are sentences about files that get no message. */
+export interface TrackerPlan {
+  readonly messages: readonly PlannedMessage[]
+  readonly problems: readonly string[]
+}
+
+interface Found {
+  readonly key: string
+  /** Below the tracker's folder. */
+  readonly file: string
+  readonly bytes: number
+  /** Of the file and its WALs. */
+  readonly versions: readonly string[]
+}
+
+/** Lists a tracker's files and says what to send for them. Rejects with what the store rejects with. */
+export async function planTracker(
+  tracker: Tracker,
+  rules: PublishRules,
+  source: Store,
+  signal: AbortSignal,
+): Promise<TrackerPlan> {
+  const prefixes = prefixesOf(rules, tracker)
+  const found = await findFiles(prefixes, source, signal)
+  if (found.length === 0) {
+    const where = prefixes.map((prefix) => source.describe(prefix)).join(' and ')
+    return { messages: [], problems: [`there are no *${SUFFIX} files in ${where}`] }
+  }
+  const messages: PlannedMessage[] = []
+  const problems: string[] = []
+  for (const [to, sharing] of byDestination(found, tracker, rules)) {
+    const [one, ...others] = sharing
+    const names = sharing.map(({ key }) => source.describe(key)).join(' and ')
+    try {
+      if (others.length > 0)
+        problems.push(
+          `${names} would become the same ${to}; none was sent: rename all but one, or take them away`,
+        )
+      else if (one !== undefined) messages.push(plan(tracker, one, to, rules))
+    } catch (error) {
+      problems.push(`${names} was not sent: ${asDuckfleetError(error).message}`)
+    }
+  }
+  return { messages, problems }
+}
+
+/** Files by the key of their destination: more than one would overwrite each other. */
+function byDestination(
+  found: readonly Found[],
+  tracker: Tracker,
+  { route, layout }: PublishRules,
+): ReadonlyMap<string, readonly Found[]> {
+  const groups = new Map<string, Found[]>()
+  for (const file of found) {
+    const to = route === 'efs-efs' ? file.key : destinationKey(layout.destination, tracker, file.file)
+    const group = groups.get(to)
+    if (group === undefined) groups.set(to, [file])
+    else group.push(file)
+  }
+  return groups
+}
+
+function prefixesOf({ route, layout }: PublishRules, tracker: Tracker): readonly string[] {
+  const templates = route === 's3-s3' || route === 's3-efs' ? [layout.s3Prefix] : layout.efsFolders
+  return [...new Set(templates.map((template) => prefixOf(template, tracker)))]
+}
+
+/** Every database once, also where one folder lies in the other. */
+async function findFiles(
+  prefixes: readonly string[],
+  source: Store,
+  signal: AbortSignal,
+): Promise<readonly Found[]> {
+  const databases = new Map<string, ListedFile & { readonly file: string }>()
+  const wals = new Map<string, ListedFile>()
+  for (const prefix of prefixes) {
+    for await (const listed of source.list(prefix, signal)) {
+      if (!listed.key.endsWith(SUFFIX)) {
+        if (WAL_SUFFIXES.some((suffix) => listed.key.endsWith(SUFFIX + suffix))) wals.set(listed.key, listed)
+      } else if (!databases.has(listed.key)) {
+        databases.set(listed.key, { ...listed, file: fileBelow(prefix, listed.key) })
+      }
+    }
+  }
+  return [...databases.values()].map((database) => {
+    // An empty WAL holds nothing, and comes and goes.
+    const beside = WAL_SUFFIXES.flatMap((suffix) => wals.get(database.key + suffix) ?? [])
+    const parts = [database, ...beside.filter(({ size }) => size > 0)]
+    return {
+      key: database.key,
+      file: database.file,
+      bytes: parts.reduce((sum, { size }) => sum + size, 0),
+      versions: parts.map(({ version }) => version),
+    }
+  })
+}
+
+function plan(tracker: Tracker, found: Found, to: string, rules: PublishRules): PlannedMessage {
+  const message = messageFor(rules, tracker, found.key, to)
+  if (message.route === 's3-s3' && rules.sourceBucket === rules.destinationBucket && found.key === to) {
+    throw new DuckfleetError('usage', 'its destination is the file itself, which is never written')
+  }
+  const body = serializeMessage(message)
+  const work = JSON.stringify([body, ...found.versions])
+  return {
+    queue: found.bytes >= rules.bigFrom ? 'big' : 'small',
+    bytes: found.bytes,
+    body,
+    id: createHash('sha256').update(work).digest('hex').slice(0, 32),
+    sourceKey: found.key,
+    destinationKey: to,
+  }
+}

@@ -1,0 +1,100 @@
+import { setMaxListeners } from 'node:events'
+import { throwIfAborted } from '../../abort.js'
+import { DuckfleetError } from '../../errors.js'
+import { backoff, pause } from './backoff.js'
+import { createConfirmChannel } from './confirm-channel.js'
+import type { ConfirmSession } from './confirm-channel.js'
+import type { Letter } from './letter.js'
+import type { LinkKeeper } from './link-keeper.js'
+import type { Link } from './link.js'
+
+/** Sends messages to queues, each for sure. */
+export interface Publisher {
+  /**
+   * Resolves when the broker has it in the queue. Waits while the broker is away, blocks, or refuses it because the queue is full;
+   * rejects with `transient` after the limit, and when the connection broke before an answer: it may be there, or not.
+   */
+  send(queue: string, letter: Letter, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+interface PublisherDeps {
+  readonly keeper: LinkKeeper
+  /** Makes sure that the queue is there; `again` when it turned out not to be. */
+  readonly ensure: (link: Link, queue: string, again: boolean) => Promise<void>
+  /** Milliseconds for one message in all. */
+  readonly limitMs: number
+}
+
+export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Publisher {
+  let slot: Slot | undefined
+
+  const sessionOf = (link: Link): Promise<ConfirmSession> => {
+    if (slot === undefined || slot.link !== link || slot.stale) slot = openSlot(link)
+    return slot.opening
+  }
+
+  /** A channel that may be written to now. */
+  const writable = async (deadline: number, signal: AbortSignal): Promise<[Link, ConfirmSession]> => {
+    for (;;) {
+      const left = deadline - performance.now()
+      const link = await keeper.link(signal, Math.max(left, 1))
+      if (!link.isBlocked()) {
+        const session = await sessionOf(link)
+        if (!session.isFull()) return [link, session]
+        await session.drained(signal)
+      } else {
+        await keeper.changed.wait(AbortSignal.any([signal, AbortSignal.timeout(Math.max(left, 1))]))
+      }
+      throwIfAborted(signal)
+      if (performance.now() >= deadline) {
+        throw new DuckfleetError('transient', `RabbitMQ takes no messages; waited ${limitMs / 1000} s`)
+      }
+    }
+  }
+
+  return {
+    async send(queue, letter, signal) {
+      // As many wait for it as there are messages in flight, and that is no leak.
+      setMaxListeners(0, signal)
+      const deadline = performance.now() + limitMs
+      for (let failures = 0; ; failures++) {
+        const [link, session] = await writable(deadline, signal)
+        await ensure(link, queue, false)
+        throwIfAborted(signal)
+        const outcome = await session.publish(queue, letter, deadline - performance.now(), signal)
+        if (outcome === 'confirmed') return
+        if (performance.now() >= deadline || (outcome === 'unroutable' && failures > 3)) {
+          const why = outcome === 'full' ? 'it is full' : 'it is not there'
+          throw new DuckfleetError(
+            'transient',
+            `RabbitMQ did not take a message for the queue ${queue}: ${why}`,
+          )
+        }
+        if (outcome === 'unroutable') await ensure(link, queue, true)
+        else await pause(backoff(failures), signal)
+        throwIfAborted(signal)
+      }
+    },
+    async close() {
+      const session = await slot?.opening.catch(() => undefined)
+      await session?.close()
+    },
+  }
+}
+
+/** A channel that is there or on its way; one for all that send. */
+interface Slot {
+  readonly link: Link
+  readonly opening: Promise<ConfirmSession>
+  stale: boolean
+}
+
+function openSlot(link: Link): Slot {
+  const stale = (): void => {
+    slot.stale = true
+  }
+  const slot: Slot = { link, opening: createConfirmChannel(link, stale), stale: false }
+  slot.opening.catch(stale)
+  return slot
+}

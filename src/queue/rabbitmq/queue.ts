@@ -1,0 +1,125 @@
+import { throwIfAborted } from '../../abort.js'
+import { DuckfleetError, asDuckfleetError } from '../../errors.js'
+import type { Delivery, Queue } from '../port.js'
+import { backoff, pause } from './backoff.js'
+import { openConsumer } from './consumer-channel.js'
+import type { ConsumerChannel } from './consumer-channel.js'
+import { createDelivery, move } from './delivery.js'
+import type { Settling } from './delivery.js'
+import { readIncoming } from './incoming.js'
+import { failedHeaders, newLetter } from './letter.js'
+import type { LinkKeeper } from './link-keeper.js'
+import { createPublisher } from './publisher.js'
+import { HEADERS, failedQueue } from './topology.js'
+import { createQueueSet } from './queue-set.js'
+
+export interface RabbitQueueOptions {
+  /** Milliseconds that a job may take: the broker has to wait so long for its ack. Undefined: nobody consumes. */
+  readonly deliveryTimeoutMs?: number
+  /** Milliseconds that one message may take to be published, whatever the broker's state; default 5 minutes. */
+  readonly publishLimitMs?: number
+}
+
+/** A queue on a broker whose connection others share; see {@link Queue}. */
+export async function createRabbitQueue(
+  keeper: LinkKeeper,
+  queue: string,
+  options: RabbitQueueOptions,
+): Promise<Queue> {
+  const closing = new AbortController()
+  const queues = createQueueSet(queue, keeper.emit, options.deliveryTimeoutMs)
+  const limitMs = options.publishLimitMs ?? 300_000
+  const publisher = createPublisher({ keeper, ensure: (...which) => queues.ensure(...which), limitMs })
+  let consumers = 0
+  await queues.ensureAll(await keeper.link(closing.signal, limitMs))
+
+  const open = async (stop: AbortSignal): Promise<ConsumerChannel> => {
+    const link = await keeper.link(stop, Infinity)
+    await queues.ensure(link, queue, false)
+    return openConsumer(link, queue, options.deliveryTimeoutMs, stop)
+  }
+
+  /** Deliveries of one channel, until it is lost or the signal fires. */
+  async function* deliveries(settling: Settling, stop: AbortSignal): AsyncGenerator<Delivery> {
+    for (;;) {
+      const message = await settling.channel.next(stop)
+      if (message === undefined) return
+      const incoming = readIncoming(message)
+      switch (incoming.kind) {
+        case 'refused': {
+          const { attempts, reason, error } = incoming
+          keeper.emit({ kind: 'warning', message: `a message of ${queue} goes to the failed ones: ${error}` })
+          await move(settling, message, failedQueue(queue), failedHeaders(attempts, reason, error))
+          break
+        }
+        case 'uncounted': {
+          const { attempts, redeliveries } = incoming
+          const headers = { [HEADERS.attempts]: attempts, [HEADERS.redeliveries]: redeliveries }
+          await move(settling, message, queue, headers)
+          break
+        }
+        case 'work': {
+          const { delivery, drop } = createDelivery(settling, message, incoming)
+          yield delivery
+          // What a consumer holds that leaves goes back when its channel closes.
+          if (!stop.aborted) await drop()
+          break
+        }
+        default:
+          incoming satisfies never
+      }
+    }
+  }
+
+  async function* consume(signal: AbortSignal): AsyncGenerator<Delivery> {
+    const stop = AbortSignal.any([signal, closing.signal])
+    const stopped = (): boolean => stop.aborted
+    consumers += 1
+    try {
+      for (let failures = 0; !stopped(); failures++) {
+        let channel: ConsumerChannel | undefined
+        try {
+          channel = await open(stop)
+          for await (const delivery of deliveries({ queue, channel, publisher }, stop)) {
+            failures = 0
+            yield delivery
+          }
+        } catch (thrown) {
+          if (stopped()) return
+          const error = asDuckfleetError(thrown, 'transient')
+          if (error.code === 'usage') throw error
+          keeper.emit({ kind: 'warning', message: error.message })
+        } finally {
+          await channel?.close()
+        }
+        if (channel?.lost.aborted === true) {
+          keeper.emit({
+            kind: 'warning',
+            message: `the consumer of ${queue} starts again: ${String(channel.lost.reason)}`,
+          })
+          queues.forget(queue)
+        }
+        if (!stopped()) await pause(backoff(failures), stop)
+      }
+    } finally {
+      consumers -= 1
+      if (closing.signal.aborted && consumers === 0) await publisher.close()
+    }
+  }
+
+  return {
+    async publish(message, signal) {
+      throwIfAborted(signal)
+      if (closing.signal.aborted) {
+        throw new DuckfleetError('transient', 'the queue is closed; nothing was published')
+      }
+      await publisher.send(queue, newLetter(message), signal)
+    },
+    consume,
+    async close() {
+      closing.abort()
+      // A consumer with a delivery in hand may still settle it; the last one closes the rest.
+      if (consumers === 0) await publisher.close()
+    },
+  }
+}

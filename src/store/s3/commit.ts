@@ -1,0 +1,93 @@
+import { DuckfleetError } from '../../errors.js'
+import type { Bucket } from './bucket.js'
+import { address, quoted } from './bucket.js'
+import { statusOf } from './errors.js'
+import { afterwards, changed } from './request.js'
+import { setAside } from './set-aside.js'
+import { headObject } from './stat.js'
+import { UPLOAD_ID } from './upload.js'
+import type { Upload } from './upload.js'
+
+/** Under which condition the server may write. */
+export interface Condition {
+  readonly IfMatch?: string
+  readonly IfNoneMatch?: string
+}
+
+/**
+ * Runs the request that makes the object appear, and makes sure that it did: the object that is there afterwards has
+ * the id and the size of this upload. An error whose request took effect nevertheless (a lost answer, a stop in the
+ * last moment) is a success. Takes the WALs of a file that is replaced away right before.
+ */
+export async function commit(
+  upload: Upload,
+  signal: AbortSignal,
+  write: (condition: Condition) => Promise<unknown>,
+): Promise<void> {
+  const { bucket, key, options } = upload
+  const aside = await setAside(bucket, key, options.replaces?.wals ?? [], signal)
+  try {
+    await conclude(upload, write)
+  } catch (error) {
+    // Without an answer the new file may still appear, and the WAL beside it would bring its rows in twice.
+    const status = statusOf(error)
+    if (status !== undefined && status < 500) await aside.restore()
+    throw error
+  }
+  await aside.drop()
+}
+
+async function conclude(upload: Upload, write: (condition: Condition) => Promise<unknown>): Promise<void> {
+  let refused: unknown
+  for (const condition of conditions(upload)) {
+    try {
+      await write(condition)
+      await assertOurs(upload)
+      return
+    } catch (error) {
+      const rejected = error instanceof DuckfleetError && error.code === 'usage'
+      if (!rejected && (await ours(upload).catch(() => 'unknown')) === 'ours') return
+      refused = error
+      if (statusOf(error) !== 412) break
+    }
+  }
+  throw statusOf(refused) === 412 ? precondition(upload, refused) : refused
+}
+
+/** One after another until one is not refused: servers differ in whether they want the ETag in quotes. */
+function conditions({ bucket, options: { replaces, overwrite } }: Upload): readonly Condition[] {
+  if (replaces !== undefined) {
+    const etags = [quoted(replaces.version), replaces.version]
+    return (bucket.endpoint === undefined ? etags : etags.reverse()).map((IfMatch) => ({ IfMatch }))
+  }
+  return overwrite ? [{}] : [{ IfNoneMatch: '*' }]
+}
+
+async function assertOurs(upload: Upload): Promise<void> {
+  const found = await ours(upload)
+  if (found === 'ours') return
+  const { bucket, key, source } = upload
+  throw new DuckfleetError(
+    'transient',
+    `${address(bucket, key)} ${found === 'missing' ? 'is gone' : 'is another file'} right after it was written with ` +
+      `${source.size} bytes: something else writes to it; stop that, and try again`,
+  )
+}
+
+async function ours({ bucket, key, source, id }: Upload): Promise<'ours' | 'another' | 'missing'> {
+  const head = await headObject(bucket, key, afterwards())
+  if (head === undefined) return 'missing'
+  return head.size === source.size && head.metadata[UPLOAD_ID] === id ? 'ours' : 'another'
+}
+
+function precondition({ bucket, key, options }: Upload, cause: unknown): DuckfleetError {
+  return options.replaces === undefined ? alreadyThere(bucket, key, cause) : changed(bucket, key, cause)
+}
+
+export function alreadyThere(bucket: Bucket, key: string, cause?: unknown): DuckfleetError {
+  return new DuckfleetError(
+    'usage',
+    `${address(bucket, key)} exists already; allow overwriting, or choose another destination`,
+    { cause },
+  )
+}

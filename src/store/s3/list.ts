@@ -1,0 +1,47 @@
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
+import { isTempName } from '../temp-file.js'
+import type { ListedFile } from '../port.js'
+import type { Bucket } from './bucket.js'
+import { versionOf } from './bucket.js'
+import { decodeKey, objectPrefix } from './key.js'
+import { request } from './request.js'
+
+/** See `Store.list`. Sorted by the bytes of the keys. The next page is asked for when the last one was used up. */
+export async function* listFiles(
+  bucket: Bucket,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<ListedFile> {
+  for await (const file of listObjects(bucket, objectPrefix(bucket.name, prefix), signal)) {
+    // Consoles make empty objects that stand for folders.
+    const folder = file.key.endsWith('/') && file.size === 0
+    if (!folder && !isTempName(file.key.slice(file.key.lastIndexOf('/') + 1))) yield file
+  }
+}
+
+/** Every object whose key starts with `prefix`. */
+export async function* listObjects(
+  bucket: Bucket,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<ListedFile> {
+  for (let token: string | undefined, more = true; more;) {
+    const page = await request(bucket, prefix, 's3:ListBucket', signal, (client, options) =>
+      client.send(
+        new ListObjectsV2Command({
+          Bucket: bucket.name,
+          Prefix: prefix,
+          EncodingType: 'url',
+          ContinuationToken: token,
+        }),
+        options,
+      ),
+    )
+    for (const { Key, Size, ETag } of page.Contents ?? []) {
+      const key = page.EncodingType === 'url' ? decodeKey(Key ?? '') : (Key ?? '')
+      yield { key, size: Size ?? 0, version: versionOf(ETag) }
+    }
+    token = page.NextContinuationToken
+    more = page.IsTruncated === true && token !== undefined
+  }
+}

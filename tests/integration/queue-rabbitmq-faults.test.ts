@@ -1,0 +1,290 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Delivery, Queue } from '../../src/queue/port.js'
+import { startBroker } from '../support/broker.js'
+import type { Broker } from '../support/broker.js'
+import { until } from '../support/processes.js'
+import { connectTo, deleteQueues, familyOf, someQueue } from '../support/rabbit.js'
+import type { Watched } from '../support/rabbit.js'
+import { Random } from '../support/random.js'
+
+const never = new AbortController().signal
+
+let server: Broker
+let rabbit: Watched
+let name: string
+let queue: Queue
+beforeAll(async () => {
+  server = await startBroker()
+})
+afterAll(async () => {
+  await server.dispose()
+})
+beforeEach(async () => {
+  await server.start()
+  name = someQueue()
+  rabbit = await connectTo(server.url, { heartbeatSeconds: 1 })
+  queue = await rabbit.broker.queue(name)
+})
+afterEach(async () => {
+  await rabbit.broker.close()
+  await deleteQueues(server.url, familyOf(name))
+})
+
+/** The next delivery of a consumer that stays. */
+async function next(consumer: AsyncIterator<Delivery>): Promise<Delivery> {
+  const result = await consumer.next()
+  if (result.done === true) throw new Error('the consumer ended')
+  return result.value
+}
+
+const consume = (): AsyncIterator<Delivery> => queue.consume(never)[Symbol.asyncIterator]()
+const kinds = (): string[] => rabbit.events.map(({ kind }) => kind)
+
+/** Each of these takes back what the consumer holds. */
+const LOSSES: readonly (readonly [string, () => Promise<void>])[] = [
+  [
+    'the broker is killed and started again',
+    async () => {
+      await server.kill()
+      await server.start()
+    },
+  ],
+  [
+    'the broker is shut down and started again',
+    async () => {
+      await server.stop()
+      await server.start()
+    },
+  ],
+]
+
+describe.each(LOSSES)('when %s', (_what, lose) => {
+  it('a delivery in hand is lost, cannot be settled any more, and comes back to the same consumer', async () => {
+    await queue.publish({ body: 'held', id: 'h' }, never)
+    const consumer = consume()
+    const held = await next(consumer)
+    expect(held.lost.aborted).toBe(false)
+    await lose()
+    await until(() => held.lost.aborted, 10_000)
+    await expect(held.ack()).rejects.toMatchObject({ code: 'transient' })
+    const again = await next(consumer)
+    expect([again.body, again.id, again.attempts]).toEqual(['held', 'h', 1])
+    await again.ack()
+    await consumer.return?.()
+    expect(kinds().filter((kind) => kind === 'connected')).toHaveLength(2)
+  })
+
+  it('a delivery in hand that is being tried again or given up stays one message', async () => {
+    for (const body of ['one', 'two']) await queue.publish({ body }, never)
+    const consumer = consume()
+    const held = await next(consumer)
+    await lose()
+    await until(() => held.lost.aborted, 10_000)
+    await expect(held.retry('transient', 0)).rejects.toMatchObject({ code: 'transient' })
+    const bodies: string[] = []
+    for (let count = 0; count < 2; count++) {
+      const delivery = await next(consumer)
+      bodies.push(delivery.body)
+      await delivery.ack()
+    }
+    expect(bodies.sort()).toEqual(['one', 'two'])
+    await consumer.return?.()
+  })
+})
+
+describe('while the broker is away', () => {
+  it('publishing waits, and goes on when it is back', async () => {
+    await server.kill()
+    const published = queue.publish({ body: 'patient' }, never)
+    await server.start()
+    await published
+    const consumer = consume()
+    const delivery = await next(consumer)
+    expect(delivery.body).toBe('patient')
+    await delivery.ack()
+    await consumer.return?.()
+  })
+
+  it('publishing rejects after its limit, and at once when the queue is closed or the signal fires', async () => {
+    const hasty = await rabbit.broker.queue(name, { publishLimitMs: 300 })
+    await server.kill()
+    await expect(hasty.publish({ body: 'x' }, never)).rejects.toMatchObject({ code: 'transient' })
+    await expect(queue.publish({ body: 'x' }, AbortSignal.timeout(100))).rejects.toMatchObject({
+      code: 'aborted',
+    })
+    const left = queue.publish({ body: 'x' }, never)
+    await Promise.all([expect(left).rejects.toMatchObject({ code: 'transient' }), rabbit.broker.close()])
+    await server.start()
+  })
+
+  it('a consumer can leave', async () => {
+    const stop = new AbortController()
+    const consumer = queue.consume(stop.signal)[Symbol.asyncIterator]()
+    const taken = consumer.next()
+    await server.kill()
+    await until(() => kinds().includes('disconnected'), 10_000)
+    stop.abort()
+    expect(await taken).toMatchObject({ done: true })
+    await server.start()
+  })
+
+  it('connecting for the first time waits, says so, and gives up after its limit', async () => {
+    await server.kill()
+    const connecting = connectTo(server.url)
+    const hasty = connectTo(server.url, { startLimitMs: 500 })
+    await expect(hasty).rejects.toMatchObject({ code: 'transient' })
+    await server.start()
+    const late = await connecting
+    expect(late.events.map(({ kind }) => kind)).toContain('waiting')
+    await late.broker.close()
+  })
+})
+
+describe('a broker that answers no more, its connections open', () => {
+  it('is noticed by its silence; the delivery is lost, and comes back when it wakes', async () => {
+    await queue.publish({ body: 'held' }, never)
+    const consumer = consume()
+    const held = await next(consumer)
+    await server.freeze()
+    const acked = held.ack()
+    const published = queue.publish({ body: 'unheard' }, never)
+    await expect(published).rejects.toMatchObject({ code: 'transient' })
+    await expect(acked).rejects.toMatchObject({ code: 'transient' })
+    expect(held.lost.aborted).toBe(true)
+    await server.thaw()
+    // The ack may have been in the socket, and be taken when it wakes: the message is done then, else it comes back.
+    await queue.publish({ body: 'last' }, never)
+    const bodies: string[] = []
+    for (let body = ''; body !== 'last'; bodies.push(body)) {
+      const delivery = await next(consumer)
+      body = delivery.body
+      await delivery.ack()
+    }
+    expect(['held', 'unheard', 'last']).toEqual(expect.arrayContaining(bodies))
+    await consumer.return?.()
+  })
+
+  it('does not keep a process from closing', async () => {
+    const consumer = consume()
+    await queue.publish({ body: 'held' }, never)
+    await next(consumer)
+    await server.freeze()
+    const start = performance.now()
+    await Promise.all([consumer.return?.(), rabbit.broker.close()])
+    expect(performance.now() - start).toBeLessThan(12_000)
+    await server.thaw()
+  })
+})
+
+describe('a channel that the broker closes', () => {
+  it('because of its delivery timeout (406) costs the delivery; the consumer and others go on', async () => {
+    const env = (key: string, value: number): Promise<void> =>
+      server.evaluate(`application:set_env(rabbit, ${key}, ${value}).`)
+    await env('consumer_timeout', 1_000)
+    await env('channel_tick_interval', 300)
+    await queue.publish({ body: 'slow' }, never)
+    const consumer = consume()
+    const slow = await next(consumer)
+    await until(() => slow.lost.aborted, 15_000)
+    expect(String(slow.lost.reason)).toContain('PRECONDITION')
+    await expect(slow.fail('corrupt', 'x')).rejects.toMatchObject({ code: 'transient' })
+    await env('consumer_timeout', 1_800_000)
+    const again = await next(consumer)
+    expect(again.body).toBe('slow')
+    await again.ack()
+    await consumer.return?.()
+    expect(kinds().filter((kind) => kind === 'disconnected')).toEqual([])
+  })
+
+  it('because its queue was deleted begins again with a new queue', async () => {
+    await queue.publish({ body: 'old' }, never)
+    const consumer = consume()
+    const old = await next(consumer)
+    await deleteQueues(server.url, [name])
+    await until(() => old.lost.aborted, 10_000)
+    await expect(old.ack()).rejects.toMatchObject({ code: 'transient' })
+    await queue.publish({ body: 'new' }, never)
+    const delivery = await next(consumer)
+    expect(delivery.body).toBe('new')
+    await delivery.ack()
+    await consumer.return?.()
+  })
+})
+
+describe('a broker short of memory', () => {
+  it('makes publishers wait, which is told, and consumers go on', async () => {
+    await queue.publish({ body: 'before' }, never)
+    const consumer = consume()
+    await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.00001).')
+    let published = false
+    const waiting = (async () => {
+      await queue.publish({ body: 'provokes' }, never)
+      await queue.publish({ body: 'waits' }, never)
+      published = true
+    })()
+    await until(() => kinds().includes('blocked'), 10_000)
+    const delivery = await next(consumer)
+    await delivery.ack()
+    expect(published).toBe(false)
+    await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.4).')
+    await waiting
+    expect(kinds()).toContain('unblocked')
+    await consumer.return?.()
+  })
+})
+
+describe('1,000 messages', () => {
+  it('are all there after the broker was killed again and again', async () => {
+    const chance = new Random(4711)
+    const done = new Map<string, number>()
+    const failed = new Set<string>()
+    const stop = new AbortController()
+    const publish = async (body: string): Promise<void> => {
+      for (;;) {
+        try {
+          await queue.publish({ body, id: body }, never)
+          return
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'transient' })
+        }
+      }
+    }
+    const work = async (): Promise<void> => {
+      for await (const delivery of queue.consume(stop.signal)) {
+        // Every seventh is tried again once, every fiftieth fails.
+        const number = Number(delivery.body)
+        try {
+          if (number % 50 === 0) await delivery.fail('corrupt', 'on purpose')
+          else if (number % 7 === 0 && delivery.attempts === 1) await delivery.retry('transient', number % 2)
+          else await delivery.ack()
+          if (number % 50 === 0) failed.add(delivery.body)
+          else if (number % 7 !== 0 || delivery.attempts > 1) {
+            done.set(delivery.body, (done.get(delivery.body) ?? 0) + 1)
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'transient' })
+        }
+      }
+    }
+    const workers = [work(), work()]
+    let next = 1
+    const publishSome = async (): Promise<void> => {
+      while (next <= 1_000) {
+        await publish(String(next++))
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    const publishers = Array.from({ length: 5 }, publishSome)
+    for (let kills = 0; kills < 4; kills++) {
+      await new Promise((resolve) => setTimeout(resolve, chance.int(200, 1_500)))
+      await server.kill()
+      await server.start()
+    }
+    await Promise.all(publishers)
+    await until(() => done.size + failed.size === 1_000, 60_000)
+    stop.abort()
+    await Promise.all(workers)
+    expect(done.size).toBe(980)
+    expect(failed.size).toBe(20)
+  })
+})
