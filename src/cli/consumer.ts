@@ -105,7 +105,8 @@ async function consume(
     onDownload: metrics.downloaded,
   }
   log.event('info', 'ready', { worker: size, queue: fleet.queues[size], target: policy.target.release })
-  await work({ queue, big, job, fleet, metrics, log, cleanup, stopper })
+  const counts = await work({ queue, big, job, fleet, metrics, log, cleanup, stopper })
+  log.event('info', 'ended', counts)
 }
 
 interface Work {
@@ -119,7 +120,10 @@ interface Work {
   readonly stopper: ReturnType<typeof createStopper>
 }
 
-async function work({ queue, big, job, fleet, metrics, log, cleanup, stopper }: Work): Promise<void> {
+/** Works until it is stopped; gives the number of jobs by outcome. */
+async function work(all: Work): Promise<Readonly<Record<string, number>>> {
+  const { queue, big, job, fleet, metrics, log, cleanup, stopper } = all
+  const counts: Record<string, number> = {}
   const marks = new WeakMap<Delivery, ReturnType<typeof markOf>>()
   const protection = fleet.ecsAgent === undefined ? undefined : protect(fleet.ecsAgent, log)
   if (protection) cleanup.add(() => protection.close())
@@ -149,6 +153,7 @@ async function work({ queue, big, job, fleet, metrics, log, cleanup, stopper }: 
       },
       onReport: (report, retryInMs, delivery) => {
         metrics.jobEnded(report)
+        counts[report.outcome] = (counts[report.outcome] ?? 0) + 1
         log.job(report, retryInMs, marks.get(delivery))
         stopper.idle()
       },
@@ -159,6 +164,7 @@ async function work({ queue, big, job, fleet, metrics, log, cleanup, stopper }: 
     },
     stopper,
   )
+  return counts
 }
 
 function protect(agent: string, log: Log): ReturnType<typeof createTaskProtection> {
