@@ -43,6 +43,8 @@ interface Found {
   readonly key: string
   /** Below the tracker's folder. */
   readonly file: string
+  /** In a folder that may be another tracker's: `{tracker}/x/` is also `{site}/x/` of a site that has this tracker's name. */
+  readonly doubtful: boolean
   readonly bytes: number
   /** Of the file and its WALs. */
   readonly versions: readonly string[]
@@ -56,14 +58,20 @@ export async function planTracker(
   signal: AbortSignal,
 ): Promise<TrackerPlan> {
   const prefixes = prefixesOf(rules, tracker)
-  const found = await findFiles(prefixes, source, signal)
+  const found = await findFiles(prefixes, tracker, source, signal)
   if (found.length === 0) {
     const where = prefixes.map((prefix) => source.describe(prefix)).join(' and ')
     return { messages: [], problems: [`there are no *${SUFFIX} files in ${where}`] }
   }
   const messages: PlannedMessage[] = []
-  const problems: string[] = []
-  for (const [to, sharing] of byDestination(found, tracker, rules)) {
+  const problems = found
+    .filter(({ doubtful }) => doubtful)
+    .map(
+      ({ key }) =>
+        `${source.describe(key)} was not sent: its folder may be another tracker's; move it up if it is not`,
+    )
+  const own = found.filter(({ doubtful }) => !doubtful)
+  for (const [to, sharing] of byDestination(own, tracker, rules)) {
     const [one, ...others] = sharing
     const names = sharing.map(({ key }) => source.describe(key)).join(' and ')
     try {
@@ -103,17 +111,20 @@ function prefixesOf({ route, layout }: PublishRules, tracker: Tracker): readonly
 /** Every database once, also where one folder lies in the other. */
 async function findFiles(
   prefixes: readonly string[],
+  tracker: Tracker,
   source: Store,
   signal: AbortSignal,
 ): Promise<readonly Found[]> {
-  const databases = new Map<string, ListedFile & { readonly file: string }>()
+  const databases = new Map<string, ListedFile & Pick<Found, 'file' | 'doubtful'>>()
   const wals = new Map<string, ListedFile>()
   for (const prefix of prefixes) {
     for await (const listed of source.list(prefix, signal)) {
       if (!listed.key.endsWith(SUFFIX)) {
         if (WAL_SUFFIXES.some((suffix) => listed.key.endsWith(SUFFIX + suffix))) wals.set(listed.key, listed)
       } else if (!databases.has(listed.key)) {
-        databases.set(listed.key, { ...listed, file: fileBelow(prefix, listed.key) })
+        const file = fileBelow(prefix, listed.key)
+        const doubtful = prefix === `${tracker.id}/` && file.includes('/')
+        databases.set(listed.key, { ...listed, file, doubtful })
       }
     }
   }
@@ -124,6 +135,7 @@ async function findFiles(
     return {
       key: database.key,
       file: database.file,
+      doubtful: database.doubtful,
       bytes: parts.reduce((sum, { size }) => sum + size, 0),
       versions: parts.map(({ version }) => version),
     }

@@ -1,7 +1,7 @@
 import type { PlannedMessage, SizeClass } from './publish-plan.js'
 
 /** What went to one queue. */
-export interface QueueTally {
+interface QueueTally {
   readonly messages: number
   /** Of the files and their WALs. */
   readonly bytes: number

@@ -13,7 +13,7 @@ import { createBucket } from './s3.js'
 import type { TestBucket } from './s3.js'
 import { services } from './services.js'
 
-export interface Ran {
+interface Ran {
   readonly status: number
   readonly out: readonly string[]
   readonly err: readonly string[]

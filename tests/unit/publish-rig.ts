@@ -8,15 +8,15 @@ import type { ListedFile, Store } from '../../src/store/port.js'
 import { createMemoryTrackers } from '../../src/tracker/memory.js'
 import type { Tracker, TrackerSource } from '../../src/tracker/port.js'
 
-export const LAYOUT = {
+const LAYOUT = {
   s3Prefix: 'tracker-migration/{tracker}/',
   efsFolders: ['{site}/{tracker}/', '{tracker}/'],
   destination: '{site}/{tracker}/{file}',
 }
 
-export const RETRY = { attempts: 3, baseMs: 1, maxMs: 2 }
+const RETRY = { attempts: 3, baseMs: 1, maxMs: 2 }
 
-export const S3_S3: PublishOptions = {
+const S3_S3: PublishOptions = {
   route: 's3-s3',
   sourceBucket: 'from',
   destinationBucket: 'to',

@@ -238,6 +238,26 @@ describe('what cannot be published', () => {
     expect([itself.bodies, hostile.bodies]).toEqual([[], []])
   })
 
+  it('sends no file of another tracker, whose site has the name of this one', async () => {
+    const source = fakeStore({
+      '71/9324670152232788/a.duckdb': { size: 1 },
+      '9324670152232788/b.duckdb': { size: 1 },
+      '9324670152232788/600700800900100/c.duckdb': { size: 1 },
+    })
+    const { bodies, problems } = await publish({
+      trackers: [{ id: '9324670152232788', site: '71' }],
+      source,
+      options: { route: 'efs-s3' },
+    })
+    expect(bodies.map(({ key }) => key).sort()).toEqual([
+      '71/9324670152232788/a.duckdb',
+      '9324670152232788/b.duckdb',
+    ])
+    expect(problems.map(({ message }) => message).join()).toMatch(
+      /c\.duckdb was not sent: its folder may be another tracker's/,
+    )
+  })
+
   it('names trackers and sites that were asked for and are not there', async () => {
     const { problems } = await publish({
       trackers: [ONE, TWO],
