@@ -42,7 +42,10 @@ osd_data = $dir/osd
 osd_memory_target = 1073741824
 bluestore_block_size = $((DISK_GB << 30))
 rgw_relaxed_region_enforcement = true
+# What was deleted or replaced gives its room back within a minute, not within hours: writers wait when the disk is full
 rgw_gc_obj_min_wait = 30
+rgw_gc_processor_period = 20
+rgw_gc_processor_max_time = 20
 # Without tcp_nodelay every small GET waits 40 ms for a delayed ACK
 rgw_frontends = beast endpoint=127.0.0.1:$port ssl_endpoint=127.0.0.1:$((port + 1)) ssl_certificate=$certificates/server.pem ssl_private_key=$certificates/server.key tcp_nodelay=1
 [client.rgw]

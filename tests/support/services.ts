@@ -14,7 +14,7 @@ export interface Services {
   readonly tlsCa: string
 }
 
-export interface S3Service {
+interface S3Service {
   readonly endpoint: string
   /** The same server over TLS; its certificate is for `localhost`, by the authority `tlsCa`. */
   readonly tlsEndpoint: string
