@@ -66,6 +66,10 @@ export class JobEngines implements Engines {
     return new JobEngines(slot, request, reader, writer, size + (wal?.size ?? 0), wal, signal)
   }
 
+  get schemas(): Engines['schemas'] {
+    return this.slot.schemas
+  }
+
   get sourceConfined(): boolean {
     return this.reader.driver !== 'native'
   }

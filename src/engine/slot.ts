@@ -1,3 +1,4 @@
+import { createSchemaCache } from '../migration/schema-cache.js'
 import type { InstalledEngine } from './locate.js'
 import { EngineProcess } from './process.js'
 
@@ -9,6 +10,7 @@ const KEPT_PER_ENGINE = 2
  * slot use it.
  */
 export class EngineSlot {
+  readonly schemas = createSchemaCache()
   private readonly idle = new Map<InstalledEngine, EngineProcess[]>()
   private readonly busy = new Set<EngineProcess>()
   /** Processes that were started before somebody asked for them. */

@@ -1,4 +1,5 @@
 import type { Session } from './session.js'
+import type { SchemaCache } from './schema-cache.js'
 import type { Scratch } from './scratch.js'
 
 /** A session that must be closed. */
@@ -23,6 +24,8 @@ export interface Engines {
   openTarget(): Promise<Database>
   /** An empty in-memory database of the target release, which reaches no file at all. */
   openReference(): Promise<Database>
+  /** The schemas that earlier jobs of this worker built. */
+  readonly schemas: SchemaCache
   /** True when no statement can reach a file outside the job's folder in the source engine. */
   readonly sourceConfined: boolean
   /** The source file, where an engine of the target can attach it. */

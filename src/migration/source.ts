@@ -1,11 +1,12 @@
 import { DuckfleetError } from '../errors.js'
 import { type Catalog, type Macro } from './catalog.js'
 import { readCatalog, readViews, type TableCatalog } from './catalog-reader.js'
-import { type CatalogRows, readCatalogRows } from './catalog-rows.js'
+import { readCatalogRows } from './catalog-rows.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
-import { buildSchema, type SchemaScript } from './schema-script.js'
+import { type BuiltSchema, schemaKey } from './schema-cache.js'
+import { buildSchema } from './schema-script.js'
 import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
@@ -22,10 +23,8 @@ export interface Source {
 }
 
 /** The statements for the target, and the catalog that they give there. */
-export interface Schema {
+export interface Schema extends BuiltSchema {
   readonly catalog: Catalog
-  readonly script: SchemaScript
-  readonly reference: CatalogRows
 }
 
 /** Opens a source of 0.4 – 0.8 and reads everything but views and rows. */
@@ -104,13 +103,18 @@ export async function readSchema(
   const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
   const reference = await opening
   try {
-    const from = source.database.release
-    const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
-    const script = await buildSchema(reference, { ...catalog, tables }, from)
-    const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
+    const key = schemaKey(catalog, [source.database.release, reference.release])
+    const built = engines.schemas.get(key) ?? (await build(reference, catalog, source.database.release))
+    engines.schemas.put(key, built)
     await reference.close()
-    return { catalog, script, reference: rows }
+    return { catalog, ...built }
   } catch (error) {
     throw targetError(error, 'its catalog')
   }
+}
+
+async function build(reference: Database, catalog: Catalog, from: string): Promise<BuiltSchema> {
+  const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
+  const script = await buildSchema(reference, { ...catalog, tables }, from)
+  return { script, reference: await readCatalogRows(reference, { macros: catalog.macros.length > 0 }) }
 }

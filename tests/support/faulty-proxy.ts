@@ -30,7 +30,7 @@ export interface SeenRequest {
 }
 
 /** Chooses the fault of a request, or none. Requests come one after another, in the order of their heads. */
-export type Faults = (request: SeenRequest) => Fault | undefined | Promise<Fault | undefined>
+type Faults = (request: SeenRequest) => Fault | undefined | Promise<Fault | undefined>
 
 export interface FaultyProxy {
   readonly endpoint: string
@@ -79,19 +79,15 @@ async function answer(
   fault: Fault | undefined,
   response: ServerResponse,
 ): Promise<void> {
-  switch (fault?.kind) {
-    case 'stall':
-      return
-    case 'reset':
-      response.destroy()
-      return
-    case 'status':
-      response.writeHead(fault.status, { 'content-type': 'application/xml' })
-      response.end(
-        head.method === 'HEAD' ? '' : `<Error><Code>${fault.code ?? 'InternalError'}</Code></Error>`,
-      )
-      return
-    default:
+  if (fault?.kind === 'stall') return
+  if (fault?.kind === 'reset') {
+    response.destroy()
+    return
+  }
+  if (fault?.kind === 'status') {
+    response.writeHead(fault.status, { 'content-type': 'application/xml' })
+    response.end(head.method === 'HEAD' ? '' : `<Error><Code>${fault.code ?? 'InternalError'}</Code></Error>`)
+    return
   }
   const sent = fault?.kind === 'flip' && body.length > 0 ? flipped(body) : body
   const { status, headers, bytes } = await forward(target, agent, head, sent)

@@ -18,16 +18,16 @@ export interface TestBucket {
   readonly name: string
   readonly endpoint: string
   readonly client: S3Client
-  put(key: string, bytes: Uint8Array): Promise<void>
-  get(key: string): Promise<Uint8Array | undefined>
-  metadata(key: string): Promise<Readonly<Record<string, string>>>
+  readonly put: (key: string, bytes: Uint8Array) => Promise<void>
+  readonly get: (key: string) => Promise<Uint8Array | undefined>
+  readonly metadata: (key: string) => Promise<Readonly<Record<string, string>>>
   /** Every key, sorted, as the server has it. */
-  names(): Promise<readonly string[]>
+  readonly names: () => Promise<readonly string[]>
   /** Keys of uploads in parts that were neither finished nor aborted. */
-  uploads(): Promise<readonly string[]>
-  remove(key: string): Promise<void>
-  empty(): Promise<void>
-  dispose(): Promise<void>
+  readonly uploads: () => Promise<readonly string[]>
+  readonly remove: (key: string) => Promise<void>
+  readonly empty: () => Promise<void>
+  readonly dispose: () => Promise<void>
 }
 
 export async function createBucket(): Promise<TestBucket> {

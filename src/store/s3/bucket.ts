@@ -20,7 +20,7 @@ export interface S3Limits {
 }
 
 export const S3_LIMITS: S3Limits = {
-  getPart: 8 * MIB,
+  getPart: 16 * MIB,
   gets: 8,
   putWhole: 16 * MIB,
   putPart: 16 * MIB,
@@ -36,6 +36,12 @@ export interface Bucket {
   /** Address of an S3-compatible server; undefined: AWS. */
   readonly endpoint: string | undefined
   readonly limits: S3Limits
+}
+
+/** Under which condition the server may write. */
+export interface Condition {
+  readonly IfMatch?: string
+  readonly IfNoneMatch?: string
 }
 
 /** `s3://bucket/key` */

@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../../errors.js'
-import type { Bucket } from './bucket.js'
+import type { Bucket, Condition } from './bucket.js'
 import { address, quoted } from './bucket.js'
 import { statusOf } from './errors.js'
 import { afterwards, changed } from './request.js'
@@ -7,12 +7,6 @@ import { setAside } from './set-aside.js'
 import { headObject } from './stat.js'
 import { UPLOAD_ID } from './upload.js'
 import type { Upload } from './upload.js'
-
-/** Under which condition the server may write. */
-export interface Condition {
-  readonly IfMatch?: string
-  readonly IfNoneMatch?: string
-}
 
 /**
  * Runs the request that makes the object appear, and makes sure that it did: the object that is there afterwards has

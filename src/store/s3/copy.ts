@@ -1,7 +1,6 @@
 import { CopyObjectCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3'
-import type { Bucket } from './bucket.js'
+import type { Bucket, Condition } from './bucket.js'
 import { quoted } from './bucket.js'
-import type { Condition } from './commit.js'
 import { statusOf } from './errors.js'
 import { copySource } from './key.js'
 import { completeUpload, inUpload } from './multipart.js'

@@ -5,9 +5,8 @@ import {
   ListMultipartUploadsCommand,
 } from '@aws-sdk/client-s3'
 import { DuckfleetError } from '../../errors.js'
-import type { Bucket } from './bucket.js'
+import type { Bucket, Condition } from './bucket.js'
 import { address } from './bucket.js'
-import type { Condition } from './commit.js'
 import { statusOf } from './errors.js'
 import { afterwards, request } from './request.js'
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { throwIfAborted } from '../../abort.js'
-import type { Condition } from './commit.js'
+import type { Condition } from './bucket.js'
 import { commit } from './commit.js'
 import { statusOf } from './errors.js'
 import { request } from './request.js'
