@@ -1,7 +1,16 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['.tmp/**', 'dist/**', 'tests/fixtures/**', 'demo-fleet/**', '.dependency-cruiser.cjs'] },
+  {
+    ignores: [
+      '.tmp/**',
+      'dist/**',
+      'infra/dist/**',
+      'tests/fixtures/**',
+      'demo-fleet/**',
+      '.dependency-cruiser.cjs',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

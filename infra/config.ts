@@ -1,3 +1,4 @@
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { parseSettings } from './lib/settings.js'
 import type { Settings, SettingsInput } from './lib/settings.js'
 
@@ -75,7 +76,7 @@ function environment(env: SettingsInput['env'], changes: Partial<SettingsInput> 
         oldestMessageMinutes: 24 * 60,
       },
     },
-    logs: { retentionDays: 30 },
+    logs: { retentionDays: RetentionDays.ONE_MONTH },
     alarms: { noConsumerMinutes: 15 },
     ...changes,
   }
@@ -84,7 +85,7 @@ function environment(env: SettingsInput['env'], changes: Partial<SettingsInput> 
 const ENVIRONMENTS: Readonly<Record<SettingsInput['env'], SettingsInput>> = {
   dev: environment('dev'),
   staging: environment('staging'),
-  prod: environment('prod', { logs: { retentionDays: 365 } }),
+  prod: environment('prod', { logs: { retentionDays: RetentionDays.ONE_YEAR } }),
 }
 
 /** The settings of an environment, checked. Throws an Error for an unknown name, or one that lists every problem. */

@@ -19,7 +19,9 @@ if (bucket === undefined || positionals.length > 1 || !Number.isInteger(days) ||
 
 const wanted = withUploadsRule(readRules(bucket), days)
 if (wanted === undefined) {
-  process.stdout.write(`${bucket} has a rule for stranded uploads of the whole bucket already; nothing to do\n`)
+  process.stdout.write(
+    `${bucket} has a rule for stranded uploads of the whole bucket already; nothing to do\n`,
+  )
 } else {
   const rules = JSON.stringify(wanted.rules, null, 2)
   process.stdout.write(`${rules}\n`)

@@ -81,6 +81,14 @@ services() {
   eval "$(cat "$results/services.env")"
 }
 
+# A package of its own: what it needs is nothing that the fleet runs with.
+infrastructure() {
+  step 'Infrastructure: build' npm run --prefix infra --silent build || return
+  step 'Infrastructure: types' npm run --prefix infra --silent typecheck
+  tests 'Infrastructure' node --root infra
+  step 'Infrastructure: synth' npm run --prefix infra --silent synth -- -c env=prod
+}
+
 # npm carries Node itself; its package is nothing but the program.
 second_node() {
   local package
@@ -94,9 +102,11 @@ second_node() {
 step 'Build' npm run --silent build || close
 (umask 077 && exec tests/services/services.sh start >"$results/services.env" 2>"$results/services.log") &
 services_job=$!
+step 'Infrastructure: install' npm ci --prefix infra --no-audit --no-fund --loglevel=error
 step 'Types' npm run --silent typecheck
 step 'Lint' npm run --silent lint
 tests 'Unit tests' node --project unit
+infrastructure
 
 cache=$(node -e 'import("./dist/src/config.js").then(({ readConfig }) => console.log(readConfig().enginesFolder))')
 step 'Services for the tests' services

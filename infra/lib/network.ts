@@ -4,6 +4,8 @@ import { FlowLogDestination, Peer, Port, SecurityGroup, SubnetType, Vpc } from '
 import type { ISubnet, IVpc } from 'aws-cdk-lib/aws-ec2'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
+import { flowLogPermissions } from './permissions.js'
+import { createRole } from './role.js'
 import type { Settings } from './settings.js'
 
 /** Where tasks run, and what they may talk to. Nobody talks to them. */
@@ -28,7 +30,11 @@ export function createNetwork(scope: Construct, settings: Settings): Network {
   const { broker, database, fileSystem } = settings
   const amqp: Target = { name: 'Broker', securityGroupId: broker.securityGroupId, port: broker.port }
   const management: Target = { ...amqp, name: 'BrokerManagement', port: broker.managementPort }
-  const postgres: Target = { name: 'Database', securityGroupId: database.securityGroupId, port: database.port }
+  const postgres: Target = {
+    name: 'Database',
+    securityGroupId: database.securityGroupId,
+    port: database.port,
+  }
   const files: Target[] =
     fileSystem === undefined
       ? []
@@ -115,6 +121,13 @@ function newVpc(
     gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
   })
   const logGroup = new LogGroup(scope, 'FlowLogs', { retention: settings.logs.retentionDays })
-  vpc.addFlowLog('FlowLog', { destination: FlowLogDestination.toCloudWatchLogs(logGroup) })
+  const role = createRole(
+    scope,
+    'FlowLogRole',
+    settings,
+    flowLogPermissions(logGroup.logGroupArn),
+    'vpc-flow-logs',
+  )
+  vpc.addFlowLog('FlowLog', { destination: FlowLogDestination.toCloudWatchLogs(logGroup, role) })
   return { vpc, subnets: vpc.privateSubnets }
 }

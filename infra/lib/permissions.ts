@@ -93,12 +93,21 @@ export function executionPermissions(settings: Settings, logGroups: readonly str
   ]
 }
 
+/** What a network that this stack makes does with its logs. */
+export function flowLogPermissions(logGroup: string): Statement[] {
+  const actions = ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents']
+  return [allow('WriteFlowLogs', actions, [logGroup])]
+}
+
 const OBJECTS = 'Files of trackers, under the prefixes of the settings; their names are data.'
 
 function readDestinations(settings: Settings): Statement[] {
   const { destinationBucket } = settings
   return [
-    { ...allow('ReadDestinations', ['s3:GetObject'], objects(settings, destinationBucket)), wildcard: OBJECTS },
+    {
+      ...allow('ReadDestinations', ['s3:GetObject'], objects(settings, destinationBucket)),
+      wildcard: OBJECTS,
+    },
     ...decryption(settings, destinationBucket),
   ]
 }

@@ -6,6 +6,10 @@ import { arn } from './names.js'
 import type { Statement } from './permissions.js'
 import type { Settings } from './settings.js'
 
+/** Who takes a role, and how the ARNs begin that they take it for. */
+const CALLERS = { 'ecs-tasks': 'ecs', scheduler: 'scheduler', 'vpc-flow-logs': 'ec2' } as const
+type Service = keyof typeof CALLERS
+
 /**
  * A role with exactly these permissions: nothing that CDK would like to add gets in. Only tasks, or schedules, of this
  * account can take it.
@@ -15,13 +19,12 @@ export function createRole(
   id: string,
   settings: Settings,
   statements: readonly Statement[],
-  service: 'ecs-tasks' | 'scheduler' = 'ecs-tasks',
+  service: Service = 'ecs-tasks',
 ): IRole {
-  const caller = service === 'ecs-tasks' ? 'ecs' : 'scheduler'
   const role = new Role(scope, id, {
     assumedBy: new ServicePrincipal(`${service}.amazonaws.com`).withConditions({
       StringEquals: { 'aws:SourceAccount': settings.account },
-      ArnLike: { 'aws:SourceArn': arn(settings, caller, '*') },
+      ArnLike: { 'aws:SourceArn': arn(settings, CALLERS[service], '*') },
     }),
     inlinePolicies: { duckfleet: new PolicyDocument({ statements: statements.map(toStatement) }) },
   })

@@ -14,6 +14,7 @@ export function endsOf(route: Route): { readonly from: 's3' | 'efs'; readonly to
     case 'efs-s3':
       return { from: 'efs', to: 's3' }
     default:
-      throw new Error(`unknown route ${route satisfies never}`)
+      route satisfies never
+      throw new Error('unknown route')
   }
 }

@@ -123,7 +123,10 @@ function grow(scope: Construct, id: string, { settings, size, target }: Rule, ba
         metric: {
           namespace: metricStat.namespace,
           metricName: metricStat.metricName satisfies string as QueueMetric,
-          dimensions: (metricStat.dimensions ?? []).map(({ name, value }) => ({ name, value: String(value) })),
+          dimensions: (metricStat.dimensions ?? []).map(({ name, value }) => ({
+            name,
+            value: String(value),
+          })),
         },
         stat: 'Maximum',
       },

@@ -1,3 +1,4 @@
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { z } from 'zod'
 import { sizeProblem } from './fargate-sizes.js'
 
@@ -106,7 +107,7 @@ const settings = z
     queue: z.string().regex(/^[\w.-]{1,200}(?<!_big)$/, 'is no queue name, or ends in _big'),
     services: z.strictObject({ small: service, big: service }),
     logs: z.strictObject({
-      retentionDays: z.union([7, 14, 30, 60, 90, 180, 365, 400, 731, 1827].map((days) => z.literal(days))),
+      retentionDays: z.enum(RetentionDays),
       keyArn: arn('kms').optional(),
     }),
     alarms: z.strictObject({
@@ -121,9 +122,14 @@ const settings = z
   })
   .superRefine((value, context) => {
     const problem = overlapProblem(value.sourceBucket, value.destinationBucket)
-    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, path: ['destinationBucket'] })
+    if (problem !== undefined)
+      context.addIssue({ code: 'custom', message: problem, path: ['destinationBucket'] })
     if (value.sourceBucket.create && value.destinationBucket.name === value.sourceBucket.name)
-      context.addIssue({ code: 'custom', message: 'is the source bucket, which has to be there', path: ['sourceBucket'] })
+      context.addIssue({
+        code: 'custom',
+        message: 'is the source bucket, which has to be there',
+        path: ['sourceBucket'],
+      })
   })
 
 /** What one environment is made of: names of things that exist, and sizes. Checked. */

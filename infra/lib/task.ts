@@ -83,7 +83,8 @@ export function createTask(
   }
   Validations.of(task).acknowledge({
     id: 'AwsSolutions-ECS2',
-    reason: 'Names and numbers only. Secrets are read from Secrets Manager, by their names, when they are needed.',
+    reason:
+      'Names and numbers only. Secrets are read from Secrets Manager, by their names, when they are needed.',
   })
   if (options.files !== 'none') addFiles(task, settings, options.files)
   return task

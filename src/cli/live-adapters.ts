@@ -18,7 +18,10 @@ export function createLiveAdapters(): FleetAdapters {
       const secrets = createSecrets()
       const credentials = rabbitCredentials(fleet.rabbit, { secrets, ca: fleet.ca })
       try {
-        const broker = await connectRabbit({ credentials, onEvent }, signal)
+        const broker = await connectRabbit(
+          { credentials, onEvent, heartbeatSeconds: fleet.rabbitHeartbeatSeconds },
+          signal,
+        )
         return {
           queue: (name, options) => broker.queue(name, options),
           close: async () => {
@@ -53,7 +56,7 @@ function openStores(fleet: FleetConfig): Stores {
   const bucket = (name: string): Store => {
     const known = buckets.get(name)
     if (known) return known
-    client ??= createS3Client({ endpoint: fleet.s3Endpoint, ca: fleet.ca })
+    client ??= createS3Client({ endpoint: fleet.s3Endpoint, ca: fleet.ca, idleMs: fleet.s3IdleMs })
     const store = createS3Store({ client, bucket: name, endpoint: fleet.s3Endpoint })
     buckets.set(name, store)
     return store

@@ -6,6 +6,7 @@ import { inspectCommand } from './inspect.js'
 import type { ConsumerDeps } from './consumer.js'
 import type { CommandContext } from './io.js'
 import { upgradeCommand } from './upgrade.js'
+import { planCommand } from './plan.js'
 import { publishCommand } from './publish.js'
 import type { FleetAdapters } from './fleet-adapters.js'
 import type { UpgradeDeps } from './upgrade-run.js'
@@ -18,6 +19,7 @@ Examples:
   $ duckfleet verify old.duckdb new.duckdb   compare two files of any releases
   $ duckfleet publish s3-s3 --env dev        queue a message for every file of every tracker
   $ duckfleet consume small --env dev        upgrade the files that messages name
+  $ duckfleet plan --files 20000 --bytes 2TB tasks, hours and cost of a campaign
   $ duckfleet engines list                   which releases can be read and written`
 
 /** What the commands need besides their context. */
@@ -35,6 +37,7 @@ export function createProgram(context: CommandContext, deps: ProgramDeps): Comma
     .addCommand(verifyCommand(context, deps))
     .addCommand(publishCommand(context, deps))
     .addCommand(consumeCommand(context, deps))
+    .addCommand(planCommand(context))
     .addCommand(enginesCommand(context, { cacheFolder: enginesFolder, environment }))
   throwInsteadOfExit(program, context)
   return program

@@ -1,0 +1,62 @@
+import type { Route } from '../fleet/route.js'
+
+/** What the services around the workers bear. Where AWS raises a limit on request, this is its default. */
+export const LIMITS = {
+  /** Messages a second that a publisher gets confirmed. */
+  publishRate: 2_000,
+  /** Messages a second that a broker delivers and gets acked: a small cluster with quorum queues bears more. */
+  brokerRate: 3_000,
+  /** Requests a second for a prefix of a bucket; S3 splits busy prefixes by itself, after some time. */
+  s3GetRate: 5_500,
+  s3PutRate: 3_500,
+  /** Bytes a second of a file system with Elastic Throughput in us-east-1. */
+  efsReadRate: 60 * 2 ** 30,
+  efsWriteRate: 5 * 2 ** 30,
+} as const
+
+/** Bytes of a ranged GET, and of a part of an upload, as the S3 store cuts them. */
+const GET_PART = 8 * 2 ** 20
+const PUT_PART = 16 * 2 ** 20
+/** Requests beside those that move data: metadata, header, WALs, metadata of the destination. */
+const GETS_A_FILE = 6
+
+export interface Traffic {
+  readonly files: number
+  readonly bytes: number
+  readonly route: Route
+}
+
+/** What goes over the wires for all files. Targets count as big as their sources. */
+export interface Load {
+  readonly messages: number
+  readonly s3Gets: number
+  readonly s3Puts: number
+  readonly efsRead: number
+  readonly efsWritten: number
+}
+
+export function loadOf({ files, bytes, route }: Traffic): Load {
+  const [from, to] = route.split('-')
+  // Every file ends in a part that is not full.
+  const reads = Math.ceil(bytes / GET_PART) + files
+  const writes = Math.ceil(bytes / PUT_PART) + files
+  return {
+    messages: files,
+    s3Gets: (from === 's3' ? reads + GETS_A_FILE * files : 0) + (to === 's3' ? files : 0),
+    s3Puts: to === 's3' ? writes : 0,
+    efsRead: from === 'efs' ? bytes : 0,
+    efsWritten: to === 'efs' ? bytes : 0,
+  }
+}
+
+/** Seconds that each limit alone would take for the load; those that do not matter are left out. */
+export function limitSeconds(load: Load): readonly { readonly name: string; readonly seconds: number }[] {
+  return [
+    { name: 'publisher', seconds: load.messages / LIMITS.publishRate },
+    { name: 'broker', seconds: load.messages / LIMITS.brokerRate },
+    { name: 'S3 reads of a prefix', seconds: load.s3Gets / LIMITS.s3GetRate },
+    { name: 'S3 writes of a prefix', seconds: load.s3Puts / LIMITS.s3PutRate },
+    { name: 'EFS reads', seconds: load.efsRead / LIMITS.efsReadRate },
+    { name: 'EFS writes', seconds: load.efsWritten / LIMITS.efsWriteRate },
+  ].filter(({ seconds }) => seconds > 0)
+}
