@@ -15,12 +15,18 @@ export interface FleetConfig {
   readonly destinationBucket: string
   readonly database: Access
   readonly rabbit: Access
+  /** Address of RabbitMQ's management API; undefined: the usual one of the broker's host. */
+  readonly rabbitManagement: string | undefined
   /** Root of the EFS keys for reading, and for writing. */
   readonly migrateSrc: string
   readonly migrateDst: string
   readonly queues: QueueNames
   /** Address of an S3-compatible server; undefined: AWS. */
   readonly s3Endpoint: string | undefined
+  /** Milliseconds without a byte after which a request to S3 is given up. */
+  readonly s3IdleMs: number
+  /** Seconds between signs of life with RabbitMQ; two that are missing mean that the connection is lost. */
+  readonly rabbitHeartbeatSeconds: number
   /** PEM of the authority that signed the certificates of RabbitMQ, Postgres and S3; undefined: the system's. */
   readonly ca: string | undefined
   /** SQL with the columns `id` and `site`; undefined: the default. */
@@ -44,6 +50,18 @@ export interface FleetConfig {
   readonly memory: number | undefined
   /** The ECS agent, which protects a task from being scaled in; undefined outside of ECS. */
   readonly ecsAgent: string | undefined
+  /** What `duckfleet scale` scales. */
+  readonly ecs: EcsNames
+  /** More tasks than this of a service take `--force`. */
+  readonly scaleCeiling: number
+}
+
+/** Names in ECS. */
+export interface EcsNames {
+  readonly cluster: string
+  /** Services by size class. */
+  readonly small: string
+  readonly big: string
 }
 
 /** Queues by size class. */
@@ -131,6 +149,7 @@ const schema = z.object({
   RABBIT_SECRET: text,
   DATABASE_URL: address('postgres:', 'postgresql:'),
   RABBIT_URL: address('amqp:', 'amqps:'),
+  RABBIT_MANAGEMENT_URL: address('http:', 'https:'),
   MIGRATE_SRC: text,
   MIGRATE_DST: text,
   QUEUE_NAME: z.preprocess(
@@ -141,6 +160,8 @@ const schema = z.object({
       .default('migrate_duckdb_release'),
   ),
   S3_ENDPOINT: address('http:', 'https:'),
+  S3_IDLE_SECONDS: whole(1, 3600, 60),
+  RABBIT_HEARTBEAT_SECONDS: whole(1, 3600, 20),
   TLS_CA_FILE: text,
   TRACKER_QUERY: text,
   S3_PREFIX: template('tracker-migration/{tracker}/', '{tracker}'),
@@ -157,6 +178,10 @@ const schema = z.object({
   METRICS_PORT: z.preprocess(unset, z.coerce.number().int().min(0).max(65_535).optional()),
   MEMORY: size,
   ECS_AGENT_URI: address('http:'),
+  ECS_CLUSTER: text,
+  ECS_SERVICE_SMALL: text,
+  ECS_SERVICE_BIG: text,
+  SCALE_CEILING: whole(0, 10_000, 50),
 })
 
 /**
@@ -182,10 +207,13 @@ export function readFleetConfig(
     destinationBucket: read.DESTINATION_BUCKET ?? `perform-${name}-raw`,
     database: access(read.DATABASE_URL, read.DB_SECRET ?? `perform_database_${name}`),
     rabbit: access(read.RABBIT_URL, read.RABBIT_SECRET ?? `perform_rabbitmq_${name}`),
+    rabbitManagement: read.RABBIT_MANAGEMENT_URL,
     migrateSrc: read.MIGRATE_SRC ?? `/mnt/efs/perform-${name}-goal/`,
     migrateDst: read.MIGRATE_DST ?? `/mnt/efs/perform-${name}-goal-dst/`,
     queues: { small, big: `${small}_big` },
     s3Endpoint: read.S3_ENDPOINT,
+    s3IdleMs: read.S3_IDLE_SECONDS * SECONDS,
+    rabbitHeartbeatSeconds: read.RABBIT_HEARTBEAT_SECONDS,
     ca: read.TLS_CA_FILE === undefined ? undefined : readCa(read.TLS_CA_FILE),
     trackerQuery: read.TRACKER_QUERY,
     layout: {
@@ -206,6 +234,12 @@ export function readFleetConfig(
     metricsPort: read.METRICS_PORT,
     memory: read.MEMORY,
     ecsAgent: read.ECS_AGENT_URI,
+    ecs: {
+      cluster: read.ECS_CLUSTER ?? `duckfleet-${name}`,
+      small: read.ECS_SERVICE_SMALL ?? 'migrate-duck-small',
+      big: read.ECS_SERVICE_BIG ?? 'migrate-duck-big',
+    },
+    scaleCeiling: read.SCALE_CEILING,
   }
 }
 

@@ -3,7 +3,7 @@ import type { Delivery, Queue } from '../../src/queue/port.js'
 import { startBroker } from '../support/broker.js'
 import type { Broker } from '../support/broker.js'
 import { until } from '../support/processes.js'
-import { connectTo, deleteQueues, familyOf, someQueue } from '../support/rabbit.js'
+import { connectTo, deleteQueues, someQueue } from '../support/rabbit.js'
 import type { Watched } from '../support/rabbit.js'
 import { Random } from '../support/random.js'
 
@@ -25,9 +25,9 @@ beforeEach(async () => {
   rabbit = await connectTo(server.url, { heartbeatSeconds: 1 })
   queue = await rabbit.broker.queue(name)
 })
+// Its queues go with the broker: 3.10 makes no more queues after one is deleted while it starts.
 afterEach(async () => {
   await rabbit.broker.close()
-  await deleteQueues(server.url, familyOf(name))
 })
 
 /** The next delivery of a consumer that stays. */
@@ -95,6 +95,7 @@ describe.each(LOSSES)('when %s', (_what, lose) => {
 describe('while the broker is away', () => {
   it('publishing waits, and goes on when it is back', async () => {
     await server.kill()
+    await until(() => kinds().includes('disconnected'), 10_000)
     const published = queue.publish({ body: 'patient' }, never)
     await server.start()
     await published
@@ -212,23 +213,29 @@ describe('a channel that the broker closes', () => {
 })
 
 describe('a broker short of memory', () => {
-  it('makes publishers wait, which is told, and consumers go on', async () => {
-    await queue.publish({ body: 'before' }, never)
-    const consumer = consume()
+  it('makes publishers wait, which is told, until it has memory again; nothing is lost', async () => {
     await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.00001).')
-    let published = false
-    const waiting = (async () => {
-      await queue.publish({ body: 'provokes' }, never)
-      await queue.publish({ body: 'waits' }, never)
-      published = true
-    })()
+    let published = 0
+    const waiting = ['provokes', 'waits'].map(async (body) => {
+      await queue.publish({ body }, never)
+      published += 1
+    })
     await until(() => kinds().includes('blocked'), 10_000)
-    const delivery = await next(consumer)
-    await delivery.ack()
-    expect(published).toBe(false)
+    await expect(queue.publish({ body: 'stopped' }, AbortSignal.timeout(300))).rejects.toMatchObject({
+      code: 'aborted',
+    })
+    expect(published).toBe(0)
     await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.4).')
-    await waiting
+    await Promise.all(waiting)
     expect(kinds()).toContain('unblocked')
+    const consumer = consume()
+    const bodies: string[] = []
+    for (let count = 0; count < 2; count++) {
+      const delivery = await next(consumer)
+      bodies.push(delivery.body)
+      await delivery.ack()
+    }
+    expect(bodies.sort()).toEqual(['provokes', 'waits'])
     await consumer.return?.()
   })
 })
@@ -236,6 +243,12 @@ describe('a broker short of memory', () => {
 describe('1,000 messages', () => {
   it('are all there after the broker was killed again and again', async () => {
     const chance = new Random(4711)
+    // Makes the queue for retries: a broker of 3.10 that is killed within a second of that cannot use it any more.
+    await queue.publish({ body: 'first' }, never)
+    const consumer = consume()
+    await (await next(consumer)).retry('transient', 1)
+    await (await next(consumer)).ack()
+    await consumer.return?.()
     const done = new Map<string, number>()
     const failed = new Set<string>()
     const stop = new AbortController()
@@ -267,10 +280,10 @@ describe('1,000 messages', () => {
       }
     }
     const workers = [work(), work()]
-    let next = 1
+    let number = 1
     const publishSome = async (): Promise<void> => {
-      while (next <= 1_000) {
-        await publish(String(next++))
+      while (number <= 1_000) {
+        await publish(String(number++))
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     }

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A secret's text, an error instead, or null: no answer at all. */
-export type SecretAnswer = string | { readonly status: number; readonly error: string } | null
+type SecretAnswer = string | { readonly status: number; readonly error: string } | null
 
 /** Speaks as much of Secrets Manager's protocol as GetSecretValue needs. */
 export interface SecretsServer {

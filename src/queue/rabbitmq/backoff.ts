@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const FIRST_MS = 250
-const MOST_MS = 30_000
+const MOST_MS = 10_000
 
 /** Milliseconds to wait after `failures` failures in a row; at random, so that a fleet does not come back all at once. */
 export function backoff(failures: number): number {

@@ -3,11 +3,12 @@ import { createWaiters } from '../waiters.js'
 import { told } from './broker-errors.js'
 import { openChannel } from './channel.js'
 import type { Link } from './link.js'
+import { limited } from './limited.js'
 import type { Letter } from './letter.js'
 import { HEADERS } from './topology.js'
 
 /** `full`: the queue or the broker refused it for now. `unroutable`: there is no such queue. */
-export type SendOutcome = 'confirmed' | 'full' | 'unroutable'
+type SendOutcome = 'confirmed' | 'full' | 'unroutable'
 
 /** A channel on which the broker confirms what it has taken. */
 export interface ConfirmSession {
@@ -18,6 +19,8 @@ export interface ConfirmSession {
   drained(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
+
+const CLOSE_LIMIT_MS = 5_000
 
 export async function createConfirmChannel(link: Link, onClose: () => void): Promise<ConfirmSession> {
   const channel = await openChannel(link, () => link.model.createConfirmChannel())
@@ -92,9 +95,11 @@ export async function createConfirmChannel(link: Link, onClose: () => void): Pro
       }),
     async close() {
       if (closed) return
-      await channel.waitForConfirms().catch(() => undefined)
+      // A queue whose node is away confirms nothing.
+      await limited(CLOSE_LIMIT_MS, 'no answer', channel.waitForConfirms()).catch(() => undefined)
       // Throws when it closed meanwhile.
-      await (async () => channel.close())().catch(() => undefined)
+      const closing = (async () => channel.close())()
+      await limited(CLOSE_LIMIT_MS, 'no answer', closing).catch(() => undefined)
     },
   }
 }

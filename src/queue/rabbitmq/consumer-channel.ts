@@ -3,6 +3,7 @@ import { DuckfleetError } from '../../errors.js'
 import { createWaiters } from '../waiters.js'
 import { queueError, told } from './broker-errors.js'
 import { openChannel } from './channel.js'
+import { limited } from './limited.js'
 import type { Link } from './link.js'
 
 /** A consumer's own channel, with at most one message that is not settled. */
@@ -19,6 +20,7 @@ export interface ConsumerChannel {
   close(): Promise<void>
 }
 
+const BEGIN_LIMIT_MS = 30_000
 const CLOSE_LIMIT_MS = 5_000
 
 /**
@@ -54,18 +56,17 @@ export async function openConsumer(
     else arrived.push(message)
     changed.wake()
   }
-  const tag = await begin()
-
-  async function begin(): Promise<string> {
-    try {
-      await channel.prefetch(1)
-      const args: unknown = timeoutMs === undefined ? {} : { 'x-consumer-timeout': timeoutMs }
-      return (await channel.consume(queue, deliver, { arguments: args })).consumerTag
-    } catch (error) {
-      await channel.close().catch(() => undefined)
-      throw queueError(error, queue)
-    }
+  const begin = async (): Promise<string> => {
+    await channel.prefetch(1)
+    const args: unknown = timeoutMs === undefined ? {} : { 'x-consumer-timeout': timeoutMs }
+    return (await channel.consume(queue, deliver, { arguments: args })).consumerTag
   }
+  const beginning = limited(BEGIN_LIMIT_MS, `RabbitMQ does not answer for the queue ${queue}`, begin())
+  const tag = await beginning.catch((error: unknown) => {
+    // Nobody waits: a queue that is silent may leave this without an answer too.
+    void (async () => channel.close())().catch(() => undefined)
+    throw queueError(error, queue)
+  })
 
   /** Settling has no answer in AMQP; that of a later request on the same channel shows that it has arrived. */
   const settle = async (send: () => void): Promise<void> => {
@@ -111,7 +112,7 @@ export async function openConsumer(
     async close() {
       leaving = true
       stop.removeEventListener('abort', cancel)
-      await within(CLOSE_LIMIT_MS, leave())
+      await limited(CLOSE_LIMIT_MS, 'no answer', leave()).catch(() => undefined)
     },
   }
 }
@@ -120,13 +121,4 @@ export async function openConsumer(
 export function lostError(cause: unknown): DuckfleetError {
   const sentence = `RabbitMQ has taken the message back, and somebody else gets it: ${told(cause)}`
   return new DuckfleetError('transient', sentence, { cause })
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work.catch(() => undefined), limit])
-  clearTimeout(timer)
 }

@@ -1,11 +1,22 @@
 import type { Channel } from 'amqplib'
 import { isAccessRefused, isNotFound, isPrecondition, queueError } from './broker-errors.js'
+import { pause } from './backoff.js'
 import { openChannel } from './channel.js'
+import { limited } from './limited.js'
 import type { Link } from './link.js'
 import type { QueueArguments } from './queue-arguments.js'
 
 /** `wanted`: the queue has the arguments that were tried first. `other`: it is there, and has others. */
 type Found = 'wanted' | 'other'
+
+/** Milliseconds for one answer. */
+const ANSWER_MS = 30_000
+
+/**
+ * Milliseconds before a new queue is used: a broker that is killed sooner may forget the log of a quorum queue, and with it
+ * what it had confirmed.
+ */
+const SETTLE_MS = 1_500
 
 /**
  * Makes sure that a durable queue is there, with the first of `candidates` that the broker takes. One that is there
@@ -16,11 +27,13 @@ export async function declareQueue(
   name: string,
   candidates: readonly QueueArguments[],
 ): Promise<Found> {
+  const isNew = !(await exists(link, name))
   let refusal: unknown
   for (const [index, args] of candidates.entries()) {
     try {
       // The broker compares a queue that is there with these arguments, and changes nothing.
-      await onChannel(link, (channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+      await onChannel(link, name, (channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+      if (isNew) await pause(SETTLE_MS, link.lost)
       return index === 0 ? 'wanted' : 'other'
     } catch (error) {
       // Other arguments, or some that it does not know, or no right to make queues.
@@ -34,7 +47,7 @@ export async function declareQueue(
 
 async function exists(link: Link, name: string): Promise<boolean> {
   try {
-    await onChannel(link, (channel) => channel.checkQueue(name))
+    await onChannel(link, name, (channel) => channel.checkQueue(name))
     return true
   } catch (error) {
     if (isNotFound(error)) return false
@@ -43,8 +56,18 @@ async function exists(link: Link, name: string): Promise<boolean> {
 }
 
 /** On a channel of its own: the broker closes a channel on which something failed. */
-async function onChannel(link: Link, run: (channel: Channel) => Promise<unknown>): Promise<void> {
-  const channel = await openChannel(link, () => link.model.createChannel())
-  await run(channel)
-  await channel.close()
+async function onChannel(
+  link: Link,
+  name: string,
+  run: (channel: Channel) => Promise<unknown>,
+): Promise<void> {
+  const silence = `RabbitMQ does not answer for the queue ${name}`
+  try {
+    const channel = await openChannel(link, () => link.model.createChannel())
+    await limited(ANSWER_MS, silence, run(channel))
+    await limited(ANSWER_MS, silence, channel.close())
+  } catch (error) {
+    // The channel's own error says only that it ended.
+    throw link.lost.aborted ? new Error(String(link.lost.reason), { cause: error }) : error
+  }
 }

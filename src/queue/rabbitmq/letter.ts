@@ -34,6 +34,8 @@ export function newLetter({ body, id }: OutgoingMessage): Letter {
   }
   const properties: Options.Publish = {
     contentType: 'application/json',
+    // Seconds: brokers that tell how old the next message is read it.
+    timestamp: Math.floor(Date.now() / 1000),
     headers: { [HEADERS.attempts]: 1 },
     ...(id === undefined ? {} : { messageId: id }),
   }

@@ -100,7 +100,8 @@ export async function keepLink(options: RabbitOptions, signal: AbortSignal): Pro
           throw new DuckfleetError('transient', 'the connection to RabbitMQ was closed')
         if (failure !== undefined) throw failure
         if (link !== undefined && !link.lost.aborted) return link
-        stop ??= limitMs === Infinity ? asked : AbortSignal.any([asked, AbortSignal.timeout(limitMs)])
+        stop ??=
+          limitMs === Infinity ? asked : AbortSignal.any([asked, AbortSignal.timeout(Math.ceil(limitMs))])
         if (stop.aborted) throw new DuckfleetError('transient', 'there is no connection to RabbitMQ for now')
         await changed.wait(stop)
       }

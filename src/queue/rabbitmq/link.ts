@@ -2,6 +2,7 @@ import { connect } from 'amqplib'
 import type { ChannelModel, Options, SocketOptions } from 'amqplib'
 import { throwIfAborted } from '../../abort.js'
 import { connectError, told } from './broker-errors.js'
+import { limited } from './limited.js'
 import { readVersion } from './version.js'
 import type { BrokerVersion } from './version.js'
 
@@ -49,6 +50,7 @@ export async function openLink(
   options: LinkOptions,
   signal: AbortSignal,
 ): Promise<Link> {
+  throwIfAborted(signal)
   const { host, port, user, vhost } = credentials
   const place = `${host}:${port}${vhost === '/' ? '' : `/${vhost}`}`
   // Ends the socket at any time: the library closes only its own half, and one whose peer is silent would stay.
@@ -87,26 +89,26 @@ async function connectWithin(
     ...(ca === undefined ? {} : { ca }),
     signal: socket.signal,
   }
-  return new Promise<ChannelModel>((resolve, reject) => {
-    const stop = (): void => {
+  const stopped = new Promise<never>((_resolve, reject) => {
+    socket.signal.addEventListener('abort', () => {
       reject(new Error('stopped'))
-    }
-    const timer = setTimeout(() => {
-      reject(new Error(`no answer within ${OPEN_LIMIT_MS / 1000} s`))
-    }, OPEN_LIMIT_MS)
-    signal.addEventListener('abort', stop)
-    if (signal.aborted) stop()
-    connect(to, how)
-      .then((model) => {
-        // One that comes too late is ended by its socket, and nobody else listens then.
-        model.on('error', () => undefined)
-        resolve(model)
-      }, reject)
-      .finally(() => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', stop)
-      })
+    })
   })
+  const stop = (): void => {
+    socket.abort()
+  }
+  signal.addEventListener('abort', stop)
+  try {
+    const opening = connect(to, how).then((model) => {
+      // One that comes too late is ended by its socket, and nobody else listens then.
+      model.on('error', () => undefined)
+      return model
+    })
+    const silence = `no answer within ${OPEN_LIMIT_MS / 1000} s`
+    return await limited(OPEN_LIMIT_MS, silence, Promise.race([opening, stopped]))
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }
 
 function watch(model: ChannelModel, place: string, options: LinkOptions, socket: AbortController): Link {
@@ -139,14 +141,9 @@ function watch(model: ChannelModel, place: string, options: LinkOptions, socket:
     lost: lost.signal,
     isBlocked: () => blocked,
     async close() {
-      let timer: NodeJS.Timeout | undefined
-      const limit = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, GOODBYE_LIMIT_MS)
-      })
       // Throws when the connection is gone already.
-      const goodbye = (async () => model.close())().catch(() => undefined)
-      await Promise.race([goodbye, limit])
-      clearTimeout(timer)
+      const goodbye = (async () => model.close())()
+      await limited(GOODBYE_LIMIT_MS, 'no answer', goodbye).catch(() => undefined)
       socket.abort()
       lost.abort('it was closed')
     },

@@ -34,17 +34,31 @@ export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Pub
     return slot.opening
   }
 
+  const prepare = async (link: Link, queue: string): Promise<ConfirmSession> => {
+    await ensure(link, queue, false)
+    return sessionOf(link)
+  }
+
   /** A channel that may be written to now. */
-  const writable = async (deadline: number, signal: AbortSignal): Promise<[Link, ConfirmSession]> => {
+  const writable = async (
+    queue: string,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<[Link, ConfirmSession]> => {
     for (;;) {
       const left = deadline - performance.now()
       const link = await keeper.link(signal, Math.max(left, 1))
       if (!link.isBlocked()) {
-        const session = await sessionOf(link)
-        if (!session.isFull()) return [link, session]
-        await session.drained(signal)
+        // Nothing was sent yet, so that a connection that breaks here does not matter.
+        const session = await prepare(link, queue).catch((error: unknown) => {
+          if (!link.lost.aborted) throw error
+        })
+        if (session?.isFull() === false) return [link, session]
+        await session?.drained(signal)
       } else {
-        await keeper.changed.wait(AbortSignal.any([signal, AbortSignal.timeout(Math.max(left, 1))]))
+        await keeper.changed.wait(
+          AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(left, 1)))]),
+        )
       }
       throwIfAborted(signal)
       if (performance.now() >= deadline) {
@@ -59,9 +73,7 @@ export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Pub
       setMaxListeners(0, signal)
       const deadline = performance.now() + limitMs
       for (let failures = 0; ; failures++) {
-        const [link, session] = await writable(deadline, signal)
-        await ensure(link, queue, false)
-        throwIfAborted(signal)
+        const [link, session] = await writable(queue, deadline, signal)
         const outcome = await session.publish(queue, letter, deadline - performance.now(), signal)
         if (outcome === 'confirmed') return
         if (performance.now() >= deadline || (outcome === 'unroutable' && failures > 3)) {

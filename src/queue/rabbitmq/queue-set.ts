@@ -41,8 +41,7 @@ export function createQueueSet(
       await declare(link, name, again)
     },
     async ensureAll(link) {
-      await declare(link, failedQueue(work), false)
-      const found = await declare(link, work, false)
+      const [found] = await Promise.all([declare(link, work, false), declare(link, failedQueue(work), false)])
       const warning = timeoutWarning(work, link, found === 'wanted', deliveryTimeoutMs)
       if (warning !== undefined) emit({ kind: 'warning', message: warning })
     },

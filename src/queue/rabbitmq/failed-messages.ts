@@ -1,0 +1,34 @@
+import { createCleanup } from '../../cleanup.js'
+import type { FailedMessages, FailedView } from '../port-failed.js'
+import { openFailedView } from './failed-view.js'
+import { keepLink } from './link-keeper.js'
+import type { RabbitOptions } from './link-keeper.js'
+import { createPublisher } from './publisher.js'
+import { createQueueSet } from './queue-set.js'
+
+/** Somebody waits for the answer. */
+const START_LIMIT_MS = 10_000
+/** For one message to get back to its work queue. */
+const PUBLISH_LIMIT_MS = 60_000
+
+/** Connects to RabbitMQ to look after failed messages. Rejects with a DuckfleetError: `usage`, `transient`, `aborted`. */
+export async function openFailedMessages(
+  options: RabbitOptions,
+  signal: AbortSignal,
+): Promise<FailedMessages> {
+  const keeper = await keepLink({ startLimitMs: START_LIMIT_MS, ...options }, signal)
+  const cleanup = createCleanup()
+  cleanup.add(() => keeper.close())
+  const openView = async (work: string): Promise<FailedView> => {
+    const link = await keeper.link(signal, START_LIMIT_MS)
+    const queues = createQueueSet(work, keeper.emit, undefined)
+    const ensure: typeof queues.ensure = (...which) => queues.ensure(...which)
+    const publisher = createPublisher({ keeper, ensure, limitMs: PUBLISH_LIMIT_MS })
+    cleanup.add(() => publisher.close())
+    const view = await openFailedView(link, work, publisher)
+    // What it holds goes back with the connection in any case.
+    cleanup.add(() => view.close().catch(() => undefined))
+    return view
+  }
+  return { open: openView, close: () => cleanup.run() }
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { DuckfleetError } from '../../errors.js'
+import type { DepthQuestion, FamilyDepth, QueueDepth } from '../port-depth.js'
+import { familyOf, noSuchQueue } from './depth-family.js'
+import { getJson } from './management-http.js'
+import type { ManagementAccess } from './management-http.js'
+
+/** The API keeps rates for an hour, the last ten minutes of it in short steps. */
+const MOST_SECONDS = 3600
+const PAGE = 100
+
+const count = z.number().nonnegative().optional().catch(undefined)
+const details = z.object({ rate: count, avg_rate: count }).optional().catch(undefined)
+const item = z.object({
+  name: z.string(),
+  messages_ready: count,
+  messages_unacknowledged: count,
+  consumers: count,
+  message_bytes_ready: count,
+  head_message_timestamp: count,
+  message_stats: z.object({ publish_details: details, ack_details: details }).optional().catch(undefined),
+})
+const page = z.object({ items: z.array(item) })
+
+const COLUMNS = Object.keys(item.shape).join(',')
+
+/** A queue with what belongs to it, in one request that lists no messages. Throws as {@link getJson} does. */
+export async function readFamily(
+  access: ManagementAccess,
+  vhost: string,
+  { name, windowSeconds }: DepthQuestion,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<FamilyDepth> {
+  const age = Math.min(windowSeconds, MOST_SECONDS)
+  const query = new URLSearchParams({
+    page: '1',
+    page_size: String(PAGE),
+    use_regex: 'true',
+    name: `^${name.replaceAll('.', '\\.')}(\\.failed|\\.retry\\.[0-9a-z]+)?$`,
+    columns: COLUMNS,
+    msg_rates_age: String(age),
+    // Short steps exist for the last ten minutes only.
+    msg_rates_incr: age <= 600 ? '5' : '60',
+  })
+  const answer = await getJson(
+    access,
+    `queues/${encodeURIComponent(vhost)}?${query.toString()}`,
+    limitMs,
+    signal,
+  )
+  const read = page.safeParse(answer)
+  if (!read.success)
+    throw new DuckfleetError('transient', `what answers at ${access.address} is no management API`)
+  const found = new Map(read.data.items.map((one) => [one.name, depthOf(one)]))
+  return familyOf(name, (queue) => found.get(queue) ?? noSuchQueue(queue))
+}
+
+function depthOf(read: z.infer<typeof item>): QueueDepth {
+  const { publish_details: published, ack_details: acked } = read.message_stats ?? {}
+  return {
+    name: read.name,
+    exists: true,
+    ready: read.messages_ready ?? 0,
+    inWork: read.messages_unacknowledged,
+    consumers: read.consumers,
+    // A queue that never had any says nothing.
+    publishRate: published?.avg_rate ?? published?.rate ?? 0,
+    ackRate: acked?.avg_rate ?? acked?.rate ?? 0,
+    messageBytes: read.message_bytes_ready,
+    oldestAt: read.head_message_timestamp === undefined ? undefined : read.head_message_timestamp * 1000,
+  }
+}
