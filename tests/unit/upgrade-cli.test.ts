@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createProgram, runProgram } from '../../src/cli/program.js'
+import { createLiveAdapters } from '../../src/cli/live-adapters.js'
 import { readConfig } from '../../src/config.js'
 import type { Upgrader } from '../../src/engine/upgrade.js'
 import { DuckfleetError } from '../../src/errors.js'
@@ -53,7 +54,8 @@ async function duckfleet(...args: string[]): Promise<number> {
   const program = createProgram(context, {
     config,
     version: '0.0.0',
-    log: { job: () => undefined },
+    log: { job: () => undefined, step: () => undefined, event: () => undefined },
+    adapters: createLiveAdapters(),
     createUpgrader: upgrader,
   })
   const paths = args.map((arg) =>

@@ -92,7 +92,8 @@ export async function createRabbitQueue(
         } finally {
           await channel?.close()
         }
-        if (channel?.lost.aborted === true) {
+        // One that was closed because its consumer left is no news.
+        if (channel?.lost.aborted === true && !stopped()) {
           keeper.emit({
             kind: 'warning',
             message: `the consumer of ${queue} starts again: ${String(channel.lost.reason)}`,
