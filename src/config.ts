@@ -59,6 +59,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   }
 }
 
+/**
+ * Keeps AWS's SDK from telling at every start which Node its future releases will want: operators cannot change that, and the
+ * release in use runs on every Node that duckfleet promises.
+ */
+export function silenceSdkNotice(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+}
+
 function spelt(parse: (text: string) => string, value: string, context: z.RefinementCtx): string {
   try {
     return parse(value)

@@ -1,4 +1,4 @@
-import { readConfig } from '../config.js'
+import { readConfig, silenceSdkNotice } from '../config.js'
 import type { Config } from '../config.js'
 import { createUpgrader } from '../engine/upgrade.js'
 import { asDuckfleetError } from '../errors.js'
@@ -21,8 +21,7 @@ export function start(args: readonly string[]): void {
       process.exit(1)
     })
   }
-  // Said at every start, to operators who cannot change it: this release of the SDK runs on the Node that we promise.
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+  silenceSdkNotice()
   run(args).then(
     (status) => {
       process.exitCode = status
