@@ -33,6 +33,10 @@ module.exports = {
     forbid('engine-is-inward', '^src/engine', '^src/(store|queue|tracker|fleet|ops)'),
     forbid('store-alone', '^src/store', '^src/(queue|tracker|engine|ops)'),
     forbid('queue-alone', '^src/queue', '^src/(store|tracker|engine|ops)'),
+    forbid('tracker-alone', '^src/tracker', '^src/(queue|engine|ops|secrets)'),
+    forbid('secrets-alone', '^src/secrets', '^src/(queue|store|tracker|engine|ops|fleet/)'),
+    forbid('ops-knows-ports-only', '^src/ops', '^src/(store|queue|tracker)/(?!port)'),
+    forbid('entry-points-are-thin', '^(publishers|consumers)', '^src/(?!cli/command)'),
     forbid('src-not-tests', '^src', '^(tests|bench)'),
   ],
   options: {

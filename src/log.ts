@@ -6,7 +6,7 @@ export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** What a line says of the job that it belongs to. */
-export interface JobMark {
+interface JobMark {
   /** Unique for each try. */
   readonly job: string
   readonly tracker: string | undefined

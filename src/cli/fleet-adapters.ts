@@ -1,12 +1,14 @@
 import type { FleetConfig } from '../fleet-config.js'
 import type { Places } from '../fleet/examine.js'
 import type { Location } from '../fleet/route.js'
+import type { Depths } from '../queue/port-depth.js'
+import type { FailedMessages } from '../queue/port-failed.js'
 import type { Queue } from '../queue/port.js'
 import type { TrackerSource } from '../tracker/port.js'
 import type { BrokerEvent } from './connection-watch.js'
 
 /** A connection to the broker, that comes back by itself. */
-export interface Broker {
+interface Broker {
   /** `deliveryTimeoutMs`: how long a message may be worked on. */
   queue(name: string, options: { readonly deliveryTimeoutMs?: number }): Promise<Queue>
   close(): Promise<void>
@@ -24,4 +26,10 @@ export interface FleetAdapters {
   openStores(fleet: FleetConfig): Stores
   /** Connects when it is asked for the first trackers. */
   openTrackers(fleet: FleetConfig): TrackerSource
+  openDepths(fleet: FleetConfig, onEvent: (event: BrokerEvent) => void, signal: AbortSignal): Promise<Depths>
+  openFailed(
+    fleet: FleetConfig,
+    onEvent: (event: BrokerEvent) => void,
+    signal: AbortSignal,
+  ): Promise<FailedMessages>
 }
