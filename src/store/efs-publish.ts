@@ -6,7 +6,7 @@ import { copyWithDigest, digestOf, flush } from './copy.js'
 import { systemCode } from './fs-errors.js'
 import { assertUnchanged, statWals } from './local-file.js'
 import type { PublishOptions, Published } from './port.js'
-import { tempName } from './temp-file.js'
+import { removeTempsFor, tempName, tempNameFor } from './temp-file.js'
 
 /** Answers of file systems that know no hard links, or none between these two places. */
 const NO_LINK = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
@@ -20,7 +20,8 @@ export async function publishFile(
 ): Promise<Published> {
   throwIfAborted(signal)
   await refuseObstacles(target, options)
-  const temp = tempName(path.dirname(target))
+  await removeTempsFor(target)
+  const temp = tempNameFor(target)
   try {
     const digest = await place(from, temp, options, signal)
     await keepOwnership(target, temp)
@@ -30,6 +31,13 @@ export async function publishFile(
     await refuseObstacles(target, options)
     await commit(temp, target, options)
     return { digest, bytes: size }
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' || (await exists(temp))) throw error
+    throw new DuckfleetError(
+      'transient',
+      `${target} is being written by another worker, which took over; nothing was published here`,
+      { cause: error },
+    )
   } finally {
     await rm(temp, { force: true })
     await flush(path.dirname(target), 'folder')

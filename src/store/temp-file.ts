@@ -1,14 +1,34 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { lstat, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 /** Unfinished files: hidden, unique, and nobody else's. The writer of one touches it all the time. */
-const TEMP_NAME = /^\.duckfleet-[0-9a-f-]{36}\.tmp$/
+const TEMP_NAME = /^\.duckfleet-(?:[0-9a-f]{16}-)?[0-9a-f-]{36}\.tmp$/
 /** A file being written is never this old: its mtime moves with every chunk. */
 const STALE_AFTER_MS = 24 * 3600 * 1000
 
 export function tempName(folder: string): string {
   return path.join(folder, `.duckfleet-${randomUUID()}.tmp`)
+}
+
+/** The same, and told from those of other files: what a killed run left goes when its file is written again. */
+export function tempNameFor(target: string): string {
+  return path.join(path.dirname(target), `${prefixFor(target)}${randomUUID()}.tmp`)
+}
+
+/**
+ * Removes unfinished files that were to become `target`, whatever their age: a message is worked on by one worker, and
+ * one that lives on without knowing that its message was given to another finds its file gone, and publishes nothing.
+ */
+export async function removeTempsFor(target: string): Promise<void> {
+  const folder = path.dirname(target)
+  for (const name of await readdir(folder))
+    if (isTempName(name) && name.startsWith(prefixFor(target)))
+      await rm(path.join(folder, name), { force: true })
+}
+
+function prefixFor(target: string): string {
+  return `.duckfleet-${createHash('sha256').update(path.basename(target)).digest('hex').slice(0, 16)}-`
 }
 
 export function isTempName(name: string): boolean {

@@ -4,6 +4,7 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
 } from '@aws-sdk/client-s3'
+import type { MultipartUpload } from '@aws-sdk/client-s3'
 import { DuckfleetError } from '../../errors.js'
 import type { Bucket, Condition } from './bucket.js'
 import { address } from './bucket.js'
@@ -84,7 +85,7 @@ async function createUpload(
         'transient',
         `cannot write ${address(bucket, key)}: the server gave no id for an upload in parts; try again`,
       )
-    if ((created.$metadata.attempts ?? 1) > 1) await abortStrays(bucket, key, start, created.UploadId)
+    await abortEarlier(bucket, key, created.UploadId)
     return created.UploadId
   } catch (error) {
     if (!(error instanceof DuckfleetError && error.code === 'usage')) await abortStrays(bucket, key, start)
@@ -110,15 +111,40 @@ async function abortUpload(bucket: Bucket, key: string, uploadId: string): Promi
 }
 
 /** Another worker's upload of the same key and moment may be hit: that fails, and is tried again. */
-async function abortStrays(bucket: Bucket, key: string, start: number, except?: string): Promise<void> {
+async function abortStrays(bucket: Bucket, key: string, start: number): Promise<void> {
   const end = Date.now()
-  const found = await request(bucket, key, 's3:PutObject', afterwards(), (client, options) =>
-    client.send(new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: key }), options),
-  ).catch(() => undefined)
   const offset = bucket.client.config.systemClockOffset
-  for (const { Key, UploadId, Initiated } of found?.Uploads ?? []) {
-    if (Key !== key || UploadId === undefined || UploadId === except || Initiated === undefined) continue
+  for (const { UploadId, Initiated } of await uploadsOf(bucket, key)) {
+    if (UploadId === undefined || Initiated === undefined) continue
     const at = Initiated.getTime() - offset
     if (at >= start - CLOCKS_MS && at <= end + CLOCKS_MS) await abortUpload(bucket, key, UploadId)
   }
+}
+
+/**
+ * Removes what killed workers of the same account left of this key, and what a lost answer did: a message has one worker,
+ * and one that lives on without it fails to publish, which is what it should do.
+ */
+async function abortEarlier(bucket: Bucket, key: string, current: string): Promise<void> {
+  const found = await uploadsOf(bucket, key)
+  const own = found.find(({ UploadId }) => UploadId === current)
+  if (own === undefined) return
+  for (const upload of found) {
+    if (upload.UploadId !== undefined && upload.Initiator?.ID === own.Initiator?.ID && isEarlier(upload, own))
+      await abortUpload(bucket, key, upload.UploadId)
+  }
+}
+
+/** A strict order, so that of uploads that begin together one always stays. */
+function isEarlier(a: MultipartUpload, b: MultipartUpload): boolean {
+  const [first, second] = [a.Initiated?.getTime() ?? 0, b.Initiated?.getTime() ?? 0]
+  return first === second ? (a.UploadId ?? '') < (b.UploadId ?? '') : first < second
+}
+
+/** None where they may not be listed: a lifecycle rule removes what stays. */
+async function uploadsOf(bucket: Bucket, key: string): Promise<readonly MultipartUpload[]> {
+  const found = await request(bucket, key, 's3:ListBucket', afterwards(), (client, options) =>
+    client.send(new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: key }), options),
+  ).catch(() => undefined)
+  return (found?.Uploads ?? []).filter(({ Key }) => Key === key)
 }
