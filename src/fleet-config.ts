@@ -71,7 +71,7 @@ export interface QueueNames {
 }
 
 /** Templates with `{site}`, `{tracker}` and `{file}`. */
-export interface Layout {
+interface Layout {
   /** Prefix of a tracker's objects in the source bucket. */
   readonly s3Prefix: string
   /** Folders of a tracker below `MIGRATE_SRC`; the files of each that is there are taken. */

@@ -10,6 +10,7 @@ import { createS3Client } from '../store/s3/client.js'
 import { createS3Store } from '../store/s3/store.js'
 import { createPostgresTrackers } from '../tracker/postgres.js'
 import type { FleetAdapters, Stores } from './fleet-adapters.js'
+import { liveOperator } from './live-operator.js'
 
 /** The real services: RabbitMQ, S3, EFS, Postgres, Secrets Manager. Nothing is connected before it is opened. */
 export function createLiveAdapters(): FleetAdapters {
@@ -34,6 +35,7 @@ export function createLiveAdapters(): FleetAdapters {
         throw error
       }
     },
+    ...liveOperator,
     openStores,
     openTrackers(fleet) {
       const secrets = createSecrets()

@@ -61,7 +61,13 @@ export async function commitNew(temp: string, target: string): Promise<void> {
   }
   // Without hard links, an empty file claims the name: it may be left by a crash, but nobody's file is ever lost.
   await (await open(target, 'wx')).close()
-  await rename(temp, target)
+  try {
+    await rename(temp, target)
+  } catch (error) {
+    const claim = await stat(target).catch(() => undefined)
+    if (claim?.size === 0) await rm(target, { force: true })
+    throw error
+  }
 }
 
 /** True when `to` is now another name of `from`; false where the file system cannot do that. */

@@ -9,7 +9,11 @@ import type { Route } from '../../src/fleet/route.js'
 import { PROJECT } from './cli.js'
 import type { CliResult } from './cli.js'
 import { engineFolder } from './engines.js'
-import { deleteQueues, familyOf, withChannel } from './rabbit.js'
+import { readFailed } from '../../src/queue/rabbitmq/failed-message.js'
+import type { FailedLetter } from '../../src/queue/rabbitmq/failed-message.js'
+import { failedQueue } from '../../src/queue/rabbitmq/topology.js'
+import { enginesOf } from './processes.js'
+import { connectTo, deleteQueues, familyOf, sendRaw, takeAll, withChannel } from './rabbit.js'
 import { createBucket } from './s3.js'
 import type { TestBucket } from './s3.js'
 import { services } from './services.js'
@@ -25,6 +29,8 @@ export interface FleetProcess {
   readonly ended: Promise<CliResult>
   /** What it has logged so far. */
   log(): readonly LogLine[]
+  /** Everything that it has said so far, on stdout and stderr. */
+  said(): string
   /** Resolves with the first line that matches; rejects when it ends before. */
   logged(matches: (line: LogLine) => boolean): Promise<LogLine>
 }
@@ -36,7 +42,18 @@ export type LogLine = Partial<JobReport> & {
   readonly tracker?: string
   readonly attempt?: number
   readonly step?: string
+  readonly ok?: boolean
   readonly port?: number
+}
+
+/** How a worker of a test runs. */
+export interface ConsumeOptions {
+  /** Seconds without a message after which it ends by itself; undefined: never. */
+  readonly idleSeconds?: number | undefined
+  /** Variables of its own. */
+  readonly more?: Readonly<Record<string, string>>
+  /** A program and its arguments that shall run node, such as a shell that mounts something first. */
+  readonly wrapper?: readonly string[]
 }
 
 /**
@@ -90,6 +107,8 @@ export class TestFleet {
   async dispose(): Promise<void> {
     for (const { child } of this.processes) child.kill('SIGKILL')
     await Promise.all(this.processes.map(({ ended }) => ended))
+    // Engines end by themselves when their worker is gone, but not those that a test has frozen.
+    for (const pid of this.processes.flatMap(({ child }) => enginesOf(child.pid ?? 0))) killGroup(pid)
     await this.sql(`DROP TABLE ${this.table}`)
     await deleteQueues(this.rabbitUrl, [...familyOf(this.queue), ...familyOf(`${this.queue}_big`)]).catch(
       () => undefined,
@@ -118,15 +137,19 @@ export class TestFleet {
   }
 
   /** A worker that ends by itself when nothing came for a while. */
-  consume(
-    size: 'small' | 'big',
-    { idleSeconds = 2, more = {} }: { idleSeconds?: number; more?: Record<string, string> } = {},
-  ): FleetProcess {
-    return this.start(join('consumers', `${size}.js`), ['--idle-exit', String(idleSeconds)], more)
+  consume(size: 'small' | 'big', options: ConsumeOptions = {}): FleetProcess {
+    const { idleSeconds } = { idleSeconds: 2, ...options }
+    const args = idleSeconds === undefined ? [] : ['--idle-exit', String(idleSeconds)]
+    return this.start(join('consumers', `${size}.js`), args, options)
   }
 
-  start(script: string, args: readonly string[], more: Record<string, string> = {}): FleetProcess {
-    const child = spawn(process.execPath, [join(PROJECT, 'dist', script), ...args], {
+  start(
+    script: string,
+    args: readonly string[],
+    { more = {}, wrapper = [] }: Omit<ConsumeOptions, 'idleSeconds'> = {},
+  ): FleetProcess {
+    const [program = '', ...rest] = [...wrapper, process.execPath, join(PROJECT, 'dist', script), ...args]
+    const child = spawn(program, rest, {
       env: { ...this.environment, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -148,6 +171,36 @@ export class TestFleet {
     return counts
   }
 
+  /** Makes the queues as workers and publishers do, before there are any. */
+  async declareQueues(): Promise<void> {
+    const { broker } = await connectTo(this.rabbitUrl)
+    for (const size of ['small', 'big'] as const) await broker.queue(this.queueOf(size))
+    await broker.close()
+  }
+
+  /** Puts a message on a queue as anybody could: no headers and no id, unless they are given. */
+  async send(
+    size: 'small' | 'big',
+    body: string | Buffer,
+    options: Parameters<typeof sendRaw>[3] = {},
+  ): Promise<void> {
+    await sendRaw(this.rabbitUrl, this.queueOf(size), Buffer.from(body), options)
+  }
+
+  /** Takes the failed messages of a queue. */
+  async takeFailed(size: 'small' | 'big'): Promise<FailedLetter[]> {
+    return (await takeAll(this.rabbitUrl, failedQueue(this.queueOf(size)))).map(readFailed)
+  }
+
+  private queueOf(size: 'small' | 'big'): string {
+    return size === 'small' ? this.queue : `${this.queue}_big`
+  }
+
+  /** Every process that was started so far. */
+  get started(): readonly FleetProcess[] {
+    return this.processes
+  }
+
   /** Everything in the work folder, at any depth. */
   async leftovers(): Promise<readonly string[]> {
     return await readdir(this.path('work'), { recursive: true })
@@ -164,6 +217,14 @@ export class TestFleet {
   }
 }
 
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has just ended.
+  }
+}
+
 function watch(child: ChildProcess): FleetProcess {
   const said = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
@@ -177,6 +238,8 @@ function watch(child: ChildProcess): FleetProcess {
       resolve({ code, ...said })
     })
   })
+  // Whoever waits for it is told; a worker that a test kills may have nobody waiting.
+  ended.catch(() => undefined)
   const log = (): LogLine[] =>
     said.stderr
       .split('\n')
@@ -196,7 +259,7 @@ function watch(child: ChildProcess): FleetProcess {
         reject(new Error(`ended with ${String(code)} before: ${said.stderr.slice(-2000)}`))
       }, reject)
     })
-  return { child, ended, log, logged }
+  return { child, ended, log, logged, said: () => said.stdout + said.stderr }
 }
 
 /** The last report of every file of some consumers, by destination. */

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CLEAN, audit } from '../support/chaos-audit.js'
+import { load } from '../support/chaos-cargo.js'
+import type { Cargo } from '../support/chaos-cargo.js'
+import { startFaultyProxy } from '../support/faulty-proxy.js'
+import type { Fault, FaultyProxy, SeenRequest } from '../support/faulty-proxy.js'
+import { TestFleet, reportsOf } from '../support/fleet.js'
+
+let fleet: TestFleet
+let proxy: FaultyProxy
+beforeEach(async () => {
+  fleet = await TestFleet.create()
+  proxy = await startFaultyProxy(fleet.source.endpoint)
+  Object.assign(fleet.environment, { S3_ENDPOINT: proxy.endpoint, S3_IDLE_SECONDS: '1' })
+  await fleet.declareQueues()
+})
+afterEach(async () => {
+  await fleet.dispose()
+  await proxy.dispose()
+})
+
+/** As often as the client tries by itself: then the job fails, and its message comes again. */
+const TIMES = 4
+
+interface Case {
+  readonly fault: Fault
+  readonly on: 'download' | 'upload'
+}
+
+const DOWNLOAD: readonly Fault[] = [
+  { kind: 'status', status: 500 },
+  { kind: 'status', status: 503, code: 'SlowDown' },
+  { kind: 'reset' },
+  { kind: 'reset-in-body' },
+  { kind: 'truncate' },
+  { kind: 'wrong-etag' },
+  { kind: 'stall' },
+  { kind: 'stall-in-body' },
+]
+const UPLOAD: readonly Fault[] = [
+  { kind: 'status', status: 500 },
+  { kind: 'status', status: 503, code: 'SlowDown' },
+  { kind: 'reset' },
+  { kind: 'lost-answer' },
+  { kind: 'flip' },
+  { kind: 'stall' },
+]
+const CASES: readonly Case[] = [
+  ...DOWNLOAD.map((fault) => ({ fault, on: 'download' as const })),
+  ...UPLOAD.map((fault) => ({ fault, on: 'upload' as const })),
+]
+
+const nameOf = ({ fault, on }: Case): string =>
+  `${on}-${fault.kind}${fault.kind === 'status' ? String(fault.status) : ''}`
+
+const isDownload = ({ method, headers }: SeenRequest): boolean =>
+  method === 'GET' && headers.range !== undefined && headers.range !== 'bytes=0-12287'
+const isUpload = ({ method }: SeenRequest): boolean => method === 'PUT'
+
+/** Every case goes wrong for the tracker that has its name, so many times; counts how often it did. */
+function failEach(cases: readonly Case[], times: number): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  proxy.faults = (request) => {
+    const found = cases.find(
+      (one) =>
+        request.url.includes(`/${nameOf(one)}/`) && (one.on === 'download' ? isDownload : isUpload)(request),
+    )
+    if (found === undefined) return undefined
+    const count = counts.get(nameOf(found)) ?? 0
+    if (count === times) return undefined
+    counts.set(nameOf(found), count + 1)
+    return found.fault
+  }
+  return counts
+}
+
+async function send(cases: readonly Case[]): Promise<Cargo[]> {
+  const cargo = await load(fleet, 's3-s3', cases.map(nameOf))
+  for (const { body } of cargo) await fleet.send('small', body)
+  return cargo
+}
+
+describe('an S3 server that fails', () => {
+  it(`for a while, in ${CASES.length} ways, costs tries and no file`, async () => {
+    const counts = failEach(CASES, TIMES)
+    const cargo = await send(CASES)
+    const workers = [1, 2].map(() => fleet.consume('small', { idleSeconds: 5 }))
+    for (const { ended } of workers) expect((await ended).code).toBe(0)
+    expect(await fleet.takeFailed('small')).toEqual([])
+    expect(await audit(fleet, cargo)).toEqual(CLEAN)
+    // Each of them has happened.
+    expect([...counts.keys()].sort()).toEqual(CASES.map(nameOf).sort())
+    const retried = workers.flatMap((worker) => worker.log()).filter(({ outcome }) => outcome === 'retried')
+    expect(retried.length).toBeGreaterThan(0)
+    expect(new Set(retried.map(({ error }) => error?.code))).toEqual(new Set(['transient']))
+  })
+
+  it('for good makes the messages fail when the tries are used up, and leaves no file', async () => {
+    fleet.environment['RETRY_ATTEMPTS'] = '2'
+    const cases = CASES.filter((one) => /500|truncate/.test(nameOf(one)))
+    failEach(cases, Infinity)
+    const cargo = await send(cases)
+    const workers = [1, 2].map(() => fleet.consume('small', { idleSeconds: 4 }))
+    for (const { ended } of workers) expect((await ended).code).toBe(0)
+    const failed = await fleet.takeFailed('small')
+    expect(failed.map(({ body }) => body).sort()).toEqual(cargo.map(({ body }) => body).sort())
+    for (const { attempts, reason, error } of failed) {
+      expect([attempts, reason]).toEqual([2, 'transient'])
+      expect(error).toMatch(/cannot (read|write) s3:\/\//)
+    }
+    expect(await fleet.destination.names()).toEqual([])
+    const trackers = cargo.map(({ tracker }) => tracker)
+    expect(await audit(fleet, cargo, trackers)).toEqual(CLEAN)
+  })
+})
+
+it('refused credentials make the messages fail with a reason that holds no secret', async () => {
+  const secret = randomBytes(20).toString('hex')
+  const cargo = await send(CASES.slice(0, 2))
+  const worker = fleet.consume('small', { more: { AWS_SECRET_ACCESS_KEY: secret } })
+  expect((await worker.ended).code).toBe(0)
+  const failed = await fleet.takeFailed('small')
+  expect(failed.map(({ body }) => body).sort()).toEqual(cargo.map(({ body }) => body).sort())
+  for (const { attempts, reason, error } of failed) {
+    expect([attempts, reason]).toEqual([1, 'usage'])
+    expect(error).toMatch(/check the (role|credentials)/)
+    expect(error).not.toContain(secret)
+  }
+  expect(worker.said()).not.toContain(secret)
+  expect(reportsOf([worker]).size).toBe(2)
+  const trackers = cargo.map(({ tracker }) => tracker)
+  expect(await audit(fleet, cargo, trackers)).toEqual(CLEAN)
+})
