@@ -1,13 +1,18 @@
 import { Command, CommanderError } from 'commander'
 import { asDuckfleetError } from '../errors.js'
+import { createConfirm } from './confirm.js'
+import type { Confirm } from './confirm.js'
 import { consumeCommand } from './consume.js'
 import { enginesCommand } from './engines.js'
+import { failedCommand } from './failed.js'
 import { inspectCommand } from './inspect.js'
 import type { ConsumerDeps } from './consumer.js'
 import type { CommandContext } from './io.js'
 import { upgradeCommand } from './upgrade.js'
 import { planCommand } from './plan.js'
 import { publishCommand } from './publish.js'
+import { queuesCommand } from './queues.js'
+import { scaleCommand } from './scale.js'
 import type { FleetAdapters } from './fleet-adapters.js'
 import type { UpgradeDeps } from './upgrade-run.js'
 import { verifyCommand } from './verify.js'
@@ -20,14 +25,23 @@ Examples:
   $ duckfleet publish s3-s3 --env dev        queue a message for every file of every tracker
   $ duckfleet consume small --env dev        upgrade the files that messages name
   $ duckfleet plan --files 20000 --bytes 2TB tasks, hours and cost of a campaign
+  $ duckfleet queues --env dev               what waits, and when it will be done
+  $ duckfleet scale small 20 --env dev       how many tasks work on small files
+  $ duckfleet failed list --env dev          what failed, and why
   $ duckfleet engines list                   which releases can be read and written`
 
 /** What the commands need besides their context. */
-export type ProgramDeps = UpgradeDeps & ConsumerDeps & { readonly adapters: FleetAdapters }
+export type ProgramDeps = UpgradeDeps &
+  ConsumerDeps & {
+    readonly adapters: FleetAdapters
+    /** Default: asks on this process's terminal. */
+    readonly confirm?: Confirm
+  }
 
 /** The command `duckfleet` with all its subcommands. */
 export function createProgram(context: CommandContext, deps: ProgramDeps): Command {
   const { enginesFolder, environment } = deps.config
+  const operate = { ...deps, confirm: deps.confirm ?? createConfirm() }
   const program = new Command('duckfleet')
     .description('Upgrade DuckDB files of any old release to a new one: nothing lost, everything proved.')
     .version(deps.version)
@@ -38,6 +52,9 @@ export function createProgram(context: CommandContext, deps: ProgramDeps): Comma
     .addCommand(publishCommand(context, deps))
     .addCommand(consumeCommand(context, deps))
     .addCommand(planCommand(context))
+    .addCommand(queuesCommand(context, deps))
+    .addCommand(scaleCommand(context, operate))
+    .addCommand(failedCommand(context, operate))
     .addCommand(enginesCommand(context, { cacheFolder: enginesFolder, environment }))
   throwInsteadOfExit(program, context)
   return program

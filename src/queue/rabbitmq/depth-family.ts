@@ -1,8 +1,45 @@
+import { DuckfleetError } from '../../errors.js'
 import type { FamilyDepth, QueueDepth } from '../port-depth.js'
+import type { Counted } from './passive-depth.js'
 import { failedQueue, retryQueues } from './topology.js'
 
-/** Puts a work queue and what belongs to it together, from a look at each of its queues. */
-export function familyOf(work: string, look: (name: string) => QueueDepth): FamilyDepth {
+/** What the management API tells. */
+export interface QueueDetails extends Pick<
+  QueueDepth,
+  'inWork' | 'publishRate' | 'ackRate' | 'messageBytes' | 'oldestAt'
+> {
+  /** Older than what AMQP tells, for a queue that was too busy to tell. */
+  readonly ready: number | undefined
+  readonly consumers: number | undefined
+}
+
+const UNKNOWN: QueueDetails = {
+  ready: undefined,
+  consumers: undefined,
+  inWork: undefined,
+  publishRate: undefined,
+  ackRate: undefined,
+  messageBytes: undefined,
+  oldestAt: undefined,
+}
+
+/**
+ * Puts together what is known of a work queue and of those that belong to it, by their names. Throws a DuckfleetError
+ * `transient` when nobody knows how full one is.
+ */
+export function familyOf(
+  work: string,
+  counts: Counted,
+  details: ReadonlyMap<string, QueueDetails>,
+): FamilyDepth {
+  const look = (name: string): QueueDepth => {
+    const counted = counts.get(name)
+    if (counted === undefined) return noSuchQueue(name)
+    const told = details.get(name) ?? UNKNOWN
+    if (counted !== 'busy') return { name, exists: true, ...told, ...counted }
+    if (told.ready !== undefined) return { name, exists: true, ...told, ready: told.ready }
+    throw new DuckfleetError('transient', `the queue ${name} is too busy to tell how full it is; try again`)
+  }
   const retries = retryQueues(work).map(({ name }) => look(name))
   return {
     work: look(work),
@@ -22,7 +59,7 @@ export function familyOf(work: string, look: (name: string) => QueueDepth): Fami
   }
 }
 
-export function noSuchQueue(name: string): QueueDepth {
+function noSuchQueue(name: string): QueueDepth {
   return {
     name,
     exists: false,

@@ -1,10 +1,11 @@
 import { asDuckfleetError } from '../../errors.js'
-import type { DepthQuestion, Depths, FamilyDepth } from '../port-depth.js'
+import type { DepthQuestion, Depths } from '../port-depth.js'
+import { familyOf } from './depth-family.js'
 import { keepLink } from './link-keeper.js'
 import type { LinkKeeper, RabbitOptions } from './link-keeper.js'
-import { readFamily } from './management.js'
+import { readDetails } from './management.js'
 import { managementAccess } from './management-access.js'
-import { readPassively } from './passive-depth.js'
+import { countMessages } from './passive-depth.js'
 
 export interface DepthsOptions extends Pick<RabbitOptions, 'credentials' | 'onEvent'> {
   /** Address of the management API; undefined: the usual one for the broker's host. */
@@ -20,9 +21,12 @@ const AMAZON_INTERVAL_MS = 60_000
 const PAUSE_MS = 60_000
 const LIMIT_MS = { named: 10_000, guessed: 2_000 } as const
 /** Somebody waits for the answer. */
-const START_LIMIT_MS = 10_000
+const START_LIMIT_MS = 5_000
 
-/** Looks at queues through the management API, or, where there is none, with what AMQP itself tells. */
+/** By the name of a queue. */
+type Details = Awaited<ReturnType<typeof readDetails>>
+
+/** Counts messages with AMQP, which is exact, and asks the management API for the rest, if there is one. */
 export async function openDepths(options: DepthsOptions, signal: AbortSignal): Promise<Depths> {
   let credentials = await options.credentials({ fresh: false }, signal)
   let keeper: LinkKeeper | undefined
@@ -30,15 +34,12 @@ export async function openDepths(options: DepthsOptions, signal: AbortSignal): P
   let next = 0
   const limitMs = LIMIT_MS[options.management === undefined ? 'guessed' : 'named']
 
-  const ask = (questions: readonly DepthQuestion[], asked: AbortSignal): Promise<FamilyDepth[]> => {
+  const ask = (questions: readonly DepthQuestion[], asked: AbortSignal): Promise<Details[]> => {
     const access = managementAccess(credentials, options)
     const { vhost } = credentials
-    return Promise.all(questions.map((question) => readFamily(access, vhost, question, limitMs, asked)))
+    return Promise.all(questions.map((question) => readDetails(access, vhost, question, limitMs, asked)))
   }
-  const askTwice = async (
-    questions: readonly DepthQuestion[],
-    asked: AbortSignal,
-  ): Promise<FamilyDepth[]> => {
+  const askTwice = async (questions: readonly DepthQuestion[], asked: AbortSignal): Promise<Details[]> => {
     try {
       return await ask(questions, asked)
     } catch (error) {
@@ -48,35 +49,37 @@ export async function openDepths(options: DepthsOptions, signal: AbortSignal): P
       return ask(questions, asked)
     }
   }
-  const fromManagement = async (
-    questions: readonly DepthQuestion[],
-    asked: AbortSignal,
-  ): Promise<readonly FamilyDepth[] | undefined> => {
-    if (performance.now() < next) return undefined
+  const details = async (questions: readonly DepthQuestion[], asked: AbortSignal): Promise<Details[]> => {
+    if (performance.now() < next) return []
     try {
-      return await askTwice(questions, asked)
+      const told = await askTwice(questions, asked)
+      missing = undefined
+      return told
     } catch (thrown) {
       const error = asDuckfleetError(thrown, 'transient')
       if (error.code === 'aborted') throw error
       missing = error.message
       next = performance.now() + PAUSE_MS
-      return undefined
+      return []
     }
   }
-  const fromBroker = async (
+  const count = async (
     questions: readonly DepthQuestion[],
     asked: AbortSignal,
-  ): Promise<readonly FamilyDepth[]> => {
+  ): Promise<Awaited<ReturnType<typeof countMessages>>[]> => {
     keeper ??= await keepLink({ ...options, startLimitMs: START_LIMIT_MS }, asked)
     const link = await keeper.link(asked, START_LIMIT_MS)
-    return Promise.all(questions.map(({ name }) => readPassively(link, name)))
+    return Promise.all(questions.map(({ name }) => countMessages(link, name)))
   }
+  const nothing = new Map<string, never>()
   return {
     intervalMs: isAmazon(credentials.host) ? AMAZON_INTERVAL_MS : INTERVAL_MS,
     async read(questions, asked) {
-      const known = await fromManagement(questions, asked)
-      if (known !== undefined) return { missing: undefined, families: known }
-      return { missing, families: await fromBroker(questions, asked) }
+      const [counts, told] = await Promise.all([count(questions, asked), details(questions, asked)])
+      const families = questions.map(({ name }, index) =>
+        familyOf(name, counts[index] ?? nothing, told[index] ?? nothing),
+      )
+      return { missing, families }
     },
     async close() {
       await keeper?.close()

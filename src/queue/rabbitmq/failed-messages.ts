@@ -7,7 +7,7 @@ import { createPublisher } from './publisher.js'
 import { createQueueSet } from './queue-set.js'
 
 /** Somebody waits for the answer. */
-const START_LIMIT_MS = 10_000
+const START_LIMIT_MS = 5_000
 /** For one message to get back to its work queue. */
 const PUBLISH_LIMIT_MS = 60_000
 

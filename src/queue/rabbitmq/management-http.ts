@@ -38,9 +38,13 @@ export async function getJson(
     throwIfAborted(signal)
     if (error instanceof DuckfleetError) throw error
     const why = limit.aborted ? `no answer within ${limitMs / 1000} s` : told(error)
-    throw new DuckfleetError('transient', `the management API at ${access.address} cannot be reached: ${why}`, {
-      cause: error,
-    })
+    throw new DuckfleetError(
+      'transient',
+      `the management API at ${access.address} cannot be reached: ${why}`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -79,7 +83,10 @@ function refusal({ address, user }: ManagementAccess, status: number): Duckfleet
     case 404:
       return new DuckfleetError('usage', `the management API at ${address} knows no such virtual host`)
     default:
-      return new DuckfleetError('transient', `the management API at ${address} answered with status ${status}`)
+      return new DuckfleetError(
+        'transient',
+        `the management API at ${address} answered with status ${status}`,
+      )
   }
 }
 

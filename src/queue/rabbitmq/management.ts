@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DuckfleetError } from '../../errors.js'
-import type { DepthQuestion, FamilyDepth, QueueDepth } from '../port-depth.js'
-import { familyOf, noSuchQueue } from './depth-family.js'
+import type { DepthQuestion } from '../port-depth.js'
+import type { QueueDetails } from './depth-family.js'
 import { getJson } from './management-http.js'
 import type { ManagementAccess } from './management-http.js'
 
@@ -24,14 +24,17 @@ const page = z.object({ items: z.array(item) })
 
 const COLUMNS = Object.keys(item.shape).join(',')
 
-/** A queue with what belongs to it, in one request that lists no messages. Throws as {@link getJson} does. */
-export async function readFamily(
+/**
+ * What the API tells of a queue and of those that belong to it, by name, in one request that lists no messages. It may be
+ * 10 s old, and nothing at all of a new queue. Throws as {@link getJson} does.
+ */
+export async function readDetails(
   access: ManagementAccess,
   vhost: string,
   { name, windowSeconds }: DepthQuestion,
   limitMs: number,
   signal: AbortSignal,
-): Promise<FamilyDepth> {
+): Promise<ReadonlyMap<string, QueueDetails>> {
   const age = Math.min(windowSeconds, MOST_SECONDS)
   const query = new URLSearchParams({
     page: '1',
@@ -52,22 +55,20 @@ export async function readFamily(
   const read = page.safeParse(answer)
   if (!read.success)
     throw new DuckfleetError('transient', `what answers at ${access.address} is no management API`)
-  const found = new Map(read.data.items.map((one) => [one.name, depthOf(one)]))
-  return familyOf(name, (queue) => found.get(queue) ?? noSuchQueue(queue))
+  return new Map(read.data.items.map((one) => [one.name, detailsOf(one)]))
 }
 
-function depthOf(read: z.infer<typeof item>): QueueDepth {
+function detailsOf(read: z.infer<typeof item>): QueueDetails {
   const { publish_details: published, ack_details: acked } = read.message_stats ?? {}
+  const oldest = read.head_message_timestamp
   return {
-    name: read.name,
-    exists: true,
-    ready: read.messages_ready ?? 0,
+    ready: read.messages_ready,
     inWork: read.messages_unacknowledged,
     consumers: read.consumers,
     // A queue that never had any says nothing.
     publishRate: published?.avg_rate ?? published?.rate ?? 0,
     ackRate: acked?.avg_rate ?? acked?.rate ?? 0,
     messageBytes: read.message_bytes_ready,
-    oldestAt: read.head_message_timestamp === undefined ? undefined : read.head_message_timestamp * 1000,
+    oldestAt: oldest === undefined ? undefined : oldest * 1000,
   }
 }
