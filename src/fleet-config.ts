@@ -57,7 +57,7 @@ export interface FleetConfig {
 }
 
 /** Names in ECS. */
-export interface EcsNames {
+interface EcsNames {
   readonly cluster: string
   /** Services by size class. */
   readonly small: string

@@ -25,6 +25,9 @@ import { createStopper } from './stopper.js'
 import { chooseTargetFor } from './upgrade-options.js'
 import type { UpgradeDeps } from './upgrade-run.js'
 
+/** Milliseconds that a broker waits longer than a job may take, so that a late one is counted as a failed try. */
+const SETTLE_MS = 15 * 60_000
+
 /** What the command needs besides its context. */
 export interface ConsumerDeps {
   readonly config: Config
@@ -86,7 +89,7 @@ async function consume(
   }
   const broker = await adapters.openBroker(fleet, connection.onEvent, stopper.stop)
   cleanup.add(() => broker.close())
-  const queue = await broker.queue(fleet.queues[size], { deliveryTimeoutMs: fleet.jobDeadlineMs })
+  const queue = await broker.queue(fleet.queues[size], { deliveryTimeoutMs: fleet.jobDeadlineMs + SETTLE_MS })
   const big = size === 'small' ? await broker.queue(fleet.queues.big, {}) : undefined
   const stores = adapters.openStores(fleet)
   cleanup.add(() => stores.close())

@@ -63,8 +63,8 @@ function openStores(fleet: FleetConfig): Stores {
     buckets.set(name, store)
     return store
   }
-  const source = createEfsStore(fleet.migrateSrc)
-  const destination = createEfsStore(fleet.migrateDst)
+  const source = createEfsStore(fleet.migrateSrc, { mounted: true })
+  const destination = createEfsStore(fleet.migrateDst, { mounted: true })
   const open = (location: Location, efs: Store): Store => {
     switch (location.datastore) {
       case 's3':

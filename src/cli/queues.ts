@@ -106,7 +106,7 @@ async function once(
   const namespace = `duckfleet/${fleet.env}`
   await putMetrics(namespace, metrics, signal)
   io.err(`${metrics.length} figures are in CloudWatch, namespace ${namespace}`)
-  if (figures.some(({ inWork }) => inWork === null)) context.setExitCode(1)
+  if (figures.some(({ kind, inWork }) => kind === 'work' && inWork === null)) context.setExitCode(1)
 }
 
 async function watch(

@@ -108,27 +108,45 @@ async function prove({ draft, deps, signal }: Run, request: UpgradeRequest): Pro
  * The destination is there: it holds what the source holds, so that nothing is left to do, or it is somebody else's, and
  * is left alone.
  */
-async function compareExisting(
-  { places, draft, deps, signal }: Run,
-  existing: StoredFile,
-  request: UpgradeRequest,
-): Promise<void> {
+async function compareExisting(run: Run, existing: StoredFile, request: UpgradeRequest): Promise<void> {
+  const { places, draft, deps, signal } = run
   const { store, key } = places.destination
-  const { target, verify } = deps.policy
+  const { target } = deps.policy
   const head = await store.readHead(key, existing, HEADER_BYTES, signal)
   const found = parseHeader(head, existing.size)
   if (found.kind !== 'database' || !alreadyWrittenBy(requireDatabase(found, draft.destination), target))
     throw occupied(draft.destination, `it is no database of ${target.release}`)
   await timed(draft, 'download', () => store.download(key, existing, request.destination, {}, signal))
   try {
-    describe(draft, await deps.compare({ ...request, verify: verify === 'none' ? 'counts' : verify }, signal))
+    // Always in full: how well our own new files are proved says nothing of one that somebody else may have made.
+    describe(draft, await deps.compare({ ...request, verify: 'full' }, signal))
   } catch (error) {
     const { code, message } = asDuckfleetError(error)
     if (code === 'difference') throw occupied(draft.destination, message, error)
     throw error
   }
+  await assertSourceUnchanged(run)
   draft.bytesOut = existing.size
   draft.warnings.push(`${draft.destination} was there already and holds the same; nothing was written`)
+}
+
+/** A source that went on while it was being upgraded makes the new file an old one: the next try takes it as it is then. */
+async function assertSourceUnchanged({ places, examined, draft, deps, signal }: Run): Promise<void> {
+  // In place, the store itself looks, at the last moment.
+  if (deps.policy.inPlace) return
+  const { store, key } = places.source
+  const now = await store.stat(key, signal)
+  if (now !== undefined && sameVersion(now, examined.file)) return
+  throw new DuckfleetError(
+    'transient',
+    `${draft.source} changed while it was being upgraded; stop what writes to it, and try again`,
+  )
+}
+
+function sameVersion(a: StoredFile, b: StoredFile): boolean {
+  const versions = ({ version, wals }: StoredFile): string =>
+    JSON.stringify([version, wals.map((wal) => [wal.suffix, wal.version])])
+  return versions(a) === versions(b)
 }
 
 function occupied(destination: string, why: string, cause?: unknown): DuckfleetError {
@@ -152,6 +170,7 @@ async function publish(run: Run, finished: string): Promise<void> {
   const { store, key } = places.destination
   const { inPlace, existing, target } = deps.policy
   throwIfAborted(signal)
+  await assertSourceUnchanged(run)
   const options = {
     overwrite: existing === 'replace',
     metadata: {

@@ -58,9 +58,9 @@ export async function planTracker(
   signal: AbortSignal,
 ): Promise<TrackerPlan> {
   const prefixes = prefixesOf(rules, tracker)
-  const found = await findFiles(prefixes, tracker, source, signal)
+  const found = await findFiles(prefixes, source, signal)
   if (found.length === 0) {
-    const where = prefixes.map((prefix) => source.describe(prefix)).join(' and ')
+    const where = prefixes.map(({ prefix }) => source.describe(prefix)).join(' and ')
     return { messages: [], problems: [`there are no *${SUFFIX} files in ${where}`] }
   }
   const messages: PlannedMessage[] = []
@@ -103,27 +103,37 @@ function byDestination(
   return groups
 }
 
-function prefixesOf({ route, layout }: PublishRules, tracker: Tracker): readonly string[] {
-  const templates = route === 's3-s3' || route === 's3-efs' ? [layout.s3Prefix] : layout.efsFolders
-  return [...new Set(templates.map((template) => prefixOf(template, tracker)))]
+/** Where a tracker's files are; `loose`: other trackers may have folders in there, because it names no site. */
+interface Prefix {
+  readonly prefix: string
+  readonly loose: boolean
+}
+
+function prefixesOf({ route, layout }: PublishRules, tracker: Tracker): readonly Prefix[] {
+  if (route === 's3-s3' || route === 's3-efs')
+    return [{ prefix: prefixOf(layout.s3Prefix, tracker), loose: false }]
+  const prefixes = layout.efsFolders.map((template): Prefix => ({
+    prefix: prefixOf(template, tracker),
+    loose: !template.includes('{site}'),
+  }))
+  return [...new Map(prefixes.map((one) => [one.prefix, one])).values()]
 }
 
 /** Every database once, also where one folder lies in the other. */
 async function findFiles(
-  prefixes: readonly string[],
-  tracker: Tracker,
+  prefixes: readonly Prefix[],
   source: Store,
   signal: AbortSignal,
 ): Promise<readonly Found[]> {
   const databases = new Map<string, ListedFile & Pick<Found, 'file' | 'doubtful'>>()
   const wals = new Map<string, ListedFile>()
-  for (const prefix of prefixes) {
+  for (const { prefix, loose } of prefixes) {
     for await (const listed of source.list(prefix, signal)) {
       if (!listed.key.endsWith(SUFFIX)) {
         if (WAL_SUFFIXES.some((suffix) => listed.key.endsWith(SUFFIX + suffix))) wals.set(listed.key, listed)
       } else if (!databases.has(listed.key)) {
         const file = fileBelow(prefix, listed.key)
-        const doubtful = prefix === `${tracker.id}/` && file.includes('/')
+        const doubtful = loose && file.includes('/')
         databases.set(listed.key, { ...listed, file, doubtful })
       }
     }

@@ -82,7 +82,14 @@ async function countRows(database: Database, plan: TransferPlan): Promise<bigint
   )
   const rows = await database.query(counts.join(' UNION ALL '))
   const byTable = new Map(rows.map((row) => [text(row, 'i'), BigInt(text(row, 'n'))]))
-  return plan.map((_, i) => byTable.get(String(i)) ?? 0n)
+  return plan.map(({ table }, i) => {
+    const count = byTable.get(String(i))
+    if (count !== undefined) return count
+    throw new DuckfleetError(
+      'engine',
+      `the source engine did not count the rows of ${table.schema}.${table.name}`,
+    )
+  })
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { QueueFigures } from './queue-figures.js'
 
 /** Alarms and scaling rules name them. */
-export type MetricName = 'Ready' | 'InWork' | 'Failed' | 'OldestMessageSeconds' | 'Consumers'
+type MetricName = 'Ready' | 'InWork' | 'Failed' | 'OldestMessageSeconds' | 'Consumers'
 
 /** A figure for CloudWatch, with the dimension `Queue`. */
 export interface DepthMetric {

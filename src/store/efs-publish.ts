@@ -56,7 +56,7 @@ export async function makeFolder(folder: string): Promise<void> {
 /** Gives `temp` the name `target`, unless there is one already: then rejects with EEXIST. */
 export async function commitNew(temp: string, target: string): Promise<void> {
   if (await linked(temp, target)) {
-    await rm(temp)
+    await rm(temp, { force: true })
     return
   }
   // Without hard links, an empty file claims the name: it may be left by a crash, but nobody's file is ever lost.

@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs'
 import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
+import { DuckfleetError } from '../errors.js'
 import { confine } from './confine.js'
 import { copyToNew } from './copy.js'
 import { backupFile } from './efs-backup.js'
@@ -11,15 +12,27 @@ import { assertUnchanged, statDatabase, statWals, versionText } from './local-fi
 import type { ListedFile, OnBytes, Published, PublishOptions, Store, StoredFile } from './port.js'
 import { isTempName, removeStaleTemps } from './temp-file.js'
 
+export interface EfsOptions {
+  /**
+   * The root is where a file system is mounted, and is never made: what is written into the folder that is left where
+   * the mount is missing would be lost with the machine. While it is missing, every operation is `transient`.
+   */
+  readonly mounted?: boolean
+}
+
 /**
  * A store in a folder of a mounted file system. The folder is made when something is published and it is not
- * there. Locking follows from the port: a name appears complete, exclusively or by replacement.
+ * there, unless it is `mounted`. Locking follows from the port: a name appears complete, exclusively or by replacement.
  */
-export function createEfsStore(root: string): Store {
+export function createEfsStore(root: string, { mounted = false }: EfsOptions = {}): Store {
   const absolute = path.resolve(root)
   const tidied = new Set<string>()
+  const assertMounted = mounted ? mountCheck(absolute) : (): Promise<void> => Promise.resolve()
 
-  const find = async (key: string): Promise<string> => await confine(await realRoot(absolute), key)
+  const find = async (key: string): Promise<string> => {
+    await assertMounted()
+    return await confine(await realRoot(absolute), key)
+  }
   const describe = (key: string): string => path.join(absolute, key)
   /** Every operation: abortable, its errors told with the file's name. */
   const on = async <T>(
@@ -43,17 +56,33 @@ export function createEfsStore(root: string): Store {
         download(found, file, toPath, onBytes ?? ((): void => undefined), signal),
       ),
     publish: (fromPath, key, options, signal) =>
-      guarded(
-        'write',
-        describe(key),
-        async () => await publish(absolute, fromPath, key, options, tidied, signal),
-      ),
+      guarded('write', describe(key), async () => {
+        await assertMounted()
+        return await publish(absolute, fromPath, key, options, tidied, signal)
+      }),
     backup: (key, file, suffix, signal) =>
       on('back up', key, signal, async (found) => {
         await backupFile(found, found + suffix, file, signal)
         return key + suffix
       }),
     list: (prefix, signal) => list(absolute, prefix, signal),
+  }
+}
+
+/** Rejects with `transient` when the folder is missing, or lies on another file system than at first. */
+function mountCheck(root: string): () => Promise<void> {
+  let device: number | undefined
+  return async () => {
+    const info = await stat(root).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    })
+    device ??= info?.dev
+    if (info?.isDirectory() === true && info.dev === device) return
+    throw new DuckfleetError(
+      'transient',
+      `${root} is not there: its file system is not mounted, or MIGRATE_SRC or MIGRATE_DST is wrong`,
+    )
   }
 }
 
@@ -88,6 +117,8 @@ async function download(
     await assertUnchanged(from, before)
   } catch (error) {
     for (const suffix of suffixes) await rm(to + suffix, { force: true })
+    // A WAL that is gone was taken into its database meanwhile: that has changed, and nothing is wrong with it.
+    if (systemCode(error) === 'ENOENT') await assertUnchanged(from, before)
     throw error
   }
 }

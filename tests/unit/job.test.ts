@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DuckfleetError } from '../../src/errors.js'
 import type { ErrorCode } from '../../src/errors.js'
 import { runJob } from '../../src/fleet/job.js'
+import type { UpgradeRequest, UpgradeResult } from '../../src/migration/upgrade.js'
 import { JobBench, RESULT, UPGRADED, database, never } from './job-bench.js'
 
 let bench: JobBench
@@ -194,6 +195,25 @@ describe('the destination', () => {
     expect(await bench.text('dst/a.duckdb')).toBe('precious')
   })
 
+  it.each(['replace', 'compare'] as const)(
+    'is not made of a source that went on meanwhile (%s)',
+    async (existing) => {
+      await bench.put('src/a.duckdb', database(39))
+      if (existing === 'compare') await bench.put('dst/a.duckdb', database(64))
+      const change = async (request: UpgradeRequest): Promise<UpgradeResult> => {
+        await writeFile(request.destination, UPGRADED)
+        await bench.put('src/a.duckdb.wal', 'rows')
+        return RESULT
+      }
+      bench.upgrade = change
+      bench.compare = change
+      const report = await bench.run('a.duckdb', { existing })
+      expect(report).toMatchObject({ outcome: 'retried', error: { code: 'transient' } })
+      expect(report.error?.message).toContain('changed while it was being upgraded')
+      if (existing === 'replace') expect(await bench.files('dst')).toEqual([])
+    },
+  )
+
   describe('is compared', () => {
     const compare = { existing: 'compare' } as const
     const there = (bytes: Uint8Array): Promise<void> => bench.put('dst/a.duckdb', bytes)
@@ -220,11 +240,11 @@ describe('the destination', () => {
       expect((await readFile(bench.path('dst/a.duckdb'))).equals(finished)).toBe(true)
     })
 
-    it('even when nothing was to be verified: at least its row counts', async () => {
+    it('in full, even when nothing was to be verified', async () => {
       await bench.put('src/a.duckdb', database(39))
       await there(finished)
       await bench.run('a.duckdb', { ...compare, verify: 'none' })
-      expect(bench.comparisons.map(({ verify }) => verify)).toEqual(['counts'])
+      expect(bench.comparisons.map(({ verify }) => verify)).toEqual(['full'])
     })
 
     it.each([

@@ -91,7 +91,7 @@ describe('s3 errors', () => {
     ['InvalidAccessKeyId', 403, 'usage', 'credentials'],
     ['SignatureDoesNotMatch', 403, 'usage', 'credentials'],
     ['AccessDenied', 403, 'usage', 's3:GetObject'],
-    ['RequestTimeTooSkewed', 403, 'usage', 'clock'],
+    ['RequestTimeTooSkewed', 403, 'transient', 'clock'],
     ['InvalidObjectState', 403, 'usage', 'archived'],
     ['PermanentRedirect', 301, 'usage', 'AWS_REGION'],
     ['EntityTooLarge', 400, 'usage', 'EntityTooLarge'],

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import {
   chmod,
   link,
@@ -161,5 +161,46 @@ describe('efs store', () => {
     expect(error.code).toBe(expected)
     expect(error.message).toContain('cannot write /mnt/efs/a.duckdb: ')
     expect(error.message).toContain(text)
+  })
+})
+
+describe('a store where a file system is mounted', () => {
+  it('writes nothing, and asks to be tried again, while the mount is missing', async () => {
+    const base = await mkdtemp(path.join(tmpdir(), 'duckfleet-test-'))
+    try {
+      await writeFile(path.join(base, 'finished'), 'bytes')
+      const root = path.join(base, 'mount')
+      const store = createEfsStore(root, { mounted: true })
+      const publish = (): Promise<unknown> =>
+        store.publish(path.join(base, 'finished'), 'a.duckdb', { overwrite: false, metadata: {} }, signal)
+      const missing = { code: 'transient', message: expect.stringContaining('not mounted') as string }
+      await expect(publish()).rejects.toMatchObject(missing)
+      await expect(store.stat('a.duckdb', signal)).rejects.toMatchObject(missing)
+      expect(await readdir(base)).toEqual(['finished'])
+      await mkdir(root)
+      await publish()
+      expect(await readdir(root)).toEqual(['a.duckdb'])
+    } finally {
+      await rm(base, { recursive: true })
+    }
+  })
+
+  it('notices a WAL that is taken in while its database is copied', async () => {
+    const root = await mkdtemp(path.join(tmpdir(), 'duckfleet-test-'))
+    try {
+      await writeFile(path.join(root, 'a.duckdb'), 'old')
+      await writeFile(path.join(root, 'a.duckdb.wal'), 'rows')
+      const store = createEfsStore(root)
+      const before = await store.stat('a.duckdb', signal)
+      if (before === undefined) throw new Error('there is no file')
+      const onBytes = (): void => {
+        rmSync(path.join(root, 'a.duckdb.wal'), { force: true })
+      }
+      const download = store.download('a.duckdb', before, path.join(root, 'copy'), { onBytes }, signal)
+      await expect(download).rejects.toMatchObject({ code: 'transient' })
+      expect(await readdir(root)).toEqual(['a.duckdb'])
+    } finally {
+      await rm(root, { recursive: true })
+    }
   })
 })

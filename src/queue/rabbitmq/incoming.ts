@@ -7,6 +7,9 @@ export const MAX_BODY = 1024 * 1024
 /** A message that came back this often had its chances. */
 export const MAX_REDELIVERIES = 20
 
+/** Returns that a broker may count: no sensible limit is lower. */
+const WARY_FROM = 3
+
 /** What a message that arrived is. */
 export type Incoming =
   | {
@@ -17,7 +20,7 @@ export type Incoming =
     }
   /** Not to be worked on: to the failed messages. */
   | { readonly kind: 'refused'; readonly attempts: number; readonly reason: string; readonly error: string }
-  /** It came back, and the broker keeps no count: to be sent again with this one. */
+  /** It came back, and the broker keeps no count, or one that it may act on: to be sent again with this one. */
   | { readonly kind: 'uncounted'; readonly attempts: number; readonly redeliveries: number }
 
 /** Reads a message of this project, of the earlier system (no headers, maybe no id), or of anybody. */
@@ -42,7 +45,9 @@ export function readIncoming({ content, fields, properties }: Message): Incoming
       `${told}: its workers died or were stopped, lost the broker, or took longer than its delivery timeout`,
     )
   }
-  if (fields.redelivered && counted === undefined) return { kind: 'uncounted', attempts, redeliveries }
+  // A queue of somebody else's may drop what its broker has counted too often: sent again, the count begins anew.
+  const uncounted = fields.redelivered && counted === undefined
+  if (uncounted || (counted ?? 0) >= WARY_FROM) return { kind: 'uncounted', attempts, redeliveries }
   return { kind: 'work', body, id: text(properties.messageId), attempts }
 }
 

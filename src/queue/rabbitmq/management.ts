@@ -61,13 +61,14 @@ export async function readDetails(
 function detailsOf(read: z.infer<typeof item>): QueueDetails {
   const { publish_details: published, ack_details: acked } = read.message_stats ?? {}
   const oldest = read.head_message_timestamp
+  // Nothing is told of a rate while there was none; of a new queue nothing is told at all.
+  const none = read.messages_unacknowledged === undefined ? undefined : 0
   return {
     ready: read.messages_ready,
     inWork: read.messages_unacknowledged,
     consumers: read.consumers,
-    // A queue that never had any says nothing.
-    publishRate: published?.avg_rate ?? published?.rate ?? 0,
-    ackRate: acked?.avg_rate ?? acked?.rate ?? 0,
+    publishRate: published?.avg_rate ?? published?.rate ?? none,
+    ackRate: acked?.avg_rate ?? acked?.rate ?? none,
     messageBytes: read.message_bytes_ready,
     oldestAt: oldest === undefined ? undefined : oldest * 1000,
   }

@@ -27,6 +27,10 @@ export function createS3Client({ endpoint, region, ca, idleMs }: S3ClientOptions
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS }
   return new S3Client({
     ...(endpoint === undefined ? atAws(region) : elsewhere(endpoint, region)),
+    // The signature covers every part's bytes already. The SDK's own checksums need every request of an upload to agree,
+    // travel in trailers that some servers refuse, and that others store as part of the file.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
     retryMode: 'standard',
     maxAttempts: ATTEMPTS,
     // Waiting for "100 Continue" takes a new connection for every part.
@@ -44,14 +48,11 @@ function atAws(region: string | undefined): S3ClientConfig {
   return { followRegionRedirects: true, ...(region === undefined ? {} : { region }) }
 }
 
-/** The SDK's own checksums travel in trailers that some servers refuse, and that others store as part of the file. */
 function elsewhere(endpoint: string, region: string | undefined): S3ClientConfig {
   return {
     endpoint,
     forcePathStyle: true,
     region: region ?? regionOfTheChain,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
   }
 }
 

@@ -22,14 +22,14 @@ interface Failure {
 }
 
 const CREDENTIALS = new Set([
-  'CredentialsProviderError',
   'InvalidAccessKeyId',
   'SignatureDoesNotMatch',
   'InvalidToken',
   'InvalidSecurity',
   'NotSignedUp',
-  'TokenProviderError',
 ])
+/** Nobody gave any: on ECS an agent does, and may be away for a moment. */
+const NO_CREDENTIALS = new Set(['CredentialsProviderError', 'TokenProviderError'])
 const CLOCK = new Set(['RequestTimeTooSkewed', 'RequestExpired'])
 const REGION = new Set([
   'PermanentRedirect',
@@ -95,7 +95,12 @@ function explain(failure: Failure, { bucket, permission }: Attempted): readonly 
       'usage',
       `the credentials are missing or refused (${name}); check the role or the AWS_* variables`,
     ]
-  if (CLOCK.has(name)) return ['usage', `the clock of this machine is wrong (${name}); set it`]
+  if (NO_CREDENTIALS.has(name))
+    return [
+      'transient',
+      `there are no credentials (${name}); check the role of the task or the AWS_* variables`,
+    ]
+  if (CLOCK.has(name)) return ['transient', `the clock of this machine is wrong (${name}); set it`]
   if (REGION.has(name) || status === 301)
     return ['usage', `bucket ${bucket} is in another region (${name}); set AWS_REGION to that of the bucket`]
   if (name === 'Error' && status === undefined && system === undefined)

@@ -1,4 +1,5 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
+import { DuckfleetError } from '../../errors.js'
 import { isTempName } from '../temp-file.js'
 import type { ListedFile } from '../port.js'
 import type { Bucket } from './bucket.js'
@@ -42,6 +43,8 @@ export async function* listObjects(
       yield { key, size: Size ?? 0, version: versionOf(ETag) }
     }
     token = page.NextContinuationToken
-    more = page.IsTruncated === true && token !== undefined
+    more = page.IsTruncated === true
+    if (more && token === undefined)
+      throw new DuckfleetError('transient', `the list of bucket ${bucket.name} was cut short; try again`)
   }
 }
