@@ -11,7 +11,10 @@ export interface LinkedAbort {
   readonly release: () => void
 }
 
-/** Links a new controller to the signals. `AbortSignal.any` would keep it alive as long as the oldest of them. */
+/**
+ * Links a new controller to the signals. Not `AbortSignal.any`: on Node 20 a combined signal, and a timeout that only it
+ * refers to, can be collected as garbage before they fire (nodejs/node#54614), and whoever waits for them waits for ever.
+ */
 export function linkAbort(...signals: readonly AbortSignal[]): LinkedAbort {
   const controller = new AbortController()
   const links = signals.map((signal) => {
@@ -28,6 +31,32 @@ export function linkAbort(...signals: readonly AbortSignal[]): LinkedAbort {
     controller,
     release: () => {
       for (const unlink of links) unlink()
+    },
+  }
+}
+
+/** A signal that fires with another one, or when its time is over. */
+export interface TimeLimit {
+  readonly signal: AbortSignal
+  /** Whether it fired because of the time. */
+  readonly late: () => boolean
+  readonly release: () => void
+}
+
+/** Limits what `signal` may stop to `ms` milliseconds; release it in any case. */
+export function limitTime(signal: AbortSignal, ms: number): TimeLimit {
+  const { controller, release } = linkAbort(signal)
+  let late = false
+  const timer = setTimeout(() => {
+    late = !controller.signal.aborted
+    controller.abort(new DuckfleetError('transient', `not done within ${ms / 1000} s`))
+  }, ms)
+  return {
+    signal: controller.signal,
+    late: () => late,
+    release: () => {
+      clearTimeout(timer)
+      release()
     },
   }
 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { linkAbort } from '../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../errors.js'
 import type { Tracker } from '../tracker/port.js'
 import type { PlannedMessage } from './publish-plan.js'
@@ -24,8 +25,8 @@ export async function publishRoute(
   signal: AbortSignal,
 ): Promise<PublishSummary> {
   const tally = createTally(deps.onProgress ?? ((): void => undefined))
-  const stop = new AbortController()
-  const inner = AbortSignal.any([signal, stop.signal])
+  const { controller: stop, release } = linkAbort(signal)
+  const inner = stop.signal
   // Every lane and every message on its way listens; that is no leak.
   setMaxListeners(0, inner)
   let failure: unknown
@@ -56,6 +57,7 @@ export async function publishRoute(
     await sender.drained()
   } finally {
     stop.abort()
+    release()
     await source.return(undefined)
   }
   if (failure !== undefined) throw interrupted(failure, tally.summary())

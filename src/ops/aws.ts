@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../abort.js'
+import { limitTime, throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
 
 /** Of every client: an operator waits for the answer. */
@@ -33,18 +33,20 @@ export async function callAws<T>(
   limitMs = LIMIT_MS,
 ): Promise<T> {
   throwIfAborted(signal)
-  const limit = AbortSignal.timeout(limitMs)
+  const limit = limitTime(signal, limitMs)
   try {
-    return await run(AbortSignal.any([signal, limit]))
+    return await run(limit.signal)
   } catch (error) {
     throwIfAborted(signal)
     if (error instanceof DuckfleetError) throw error
     const { name, message } = error instanceof Error ? error : new Error(String(error))
-    if (limit.aborted)
+    if (limit.late())
       throw new DuckfleetError('transient', `${problem}: no answer within ${limitMs / 1000} s`)
     const wrong = WRONG.test(name) || message.includes('Region is missing')
     const why = /^(Error|TypeError)$/.test(name) ? message : `${name}: ${message}`
     // The error itself is not passed on as a cause: it may hold the request.
     throw new DuckfleetError(wrong ? 'usage' : 'transient', `${problem}: ${why}${wrong ? `; ${hint}` : ''}`)
+  } finally {
+    limit.release()
   }
 }

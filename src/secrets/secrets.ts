@@ -3,7 +3,7 @@ import {
   SecretsManagerClient,
   SecretsManagerServiceException,
 } from '@aws-sdk/client-secrets-manager'
-import { throwIfAborted } from '../abort.js'
+import { limitTime, throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
 
 /** Secrets by name. */
@@ -43,14 +43,16 @@ export function createSecrets({ endpoint, region, limitMs = 30_000 }: SecretsOpt
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(region === undefined ? {} : { region }),
     })
-    const limit = AbortSignal.timeout(limitMs)
+    const limit = limitTime(signal, limitMs)
     try {
       const command = new GetSecretValueCommand({ SecretId: name })
-      const answer = await client.send(command, { abortSignal: AbortSignal.any([signal, limit]) })
+      const answer = await client.send(command, { abortSignal: limit.signal })
       return answer.SecretString ?? Buffer.from(answer.SecretBinary ?? []).toString()
     } catch (error) {
       throwIfAborted(signal)
-      throw limit.aborted ? late(name, limitMs) : secretError(error, name)
+      throw limit.late() ? late(name, limitMs) : secretError(error, name)
+    } finally {
+      limit.release()
     }
   }
   return {

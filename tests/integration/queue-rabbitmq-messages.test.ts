@@ -1,3 +1,4 @@
+import { limitTime } from '../../src/abort.js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery, Queue } from '../../src/queue/port.js'
 import { readFailed } from '../../src/queue/rabbitmq/failed-message.js'
@@ -134,12 +135,13 @@ describe.each(['quorum', 'classic'])('a message of a %s queue that kills its wor
     const dead = new AbortController()
     for (const stop = dead.signal; !stop.aborted;) {
       // Each worker is gone without a word; a broker that sees that gives the message to the next.
-      const one = AbortSignal.any([stop, AbortSignal.timeout(2_000)])
-      for await (const delivery of queue.consume(one)) {
+      const one = limitTime(stop, 2_000)
+      for await (const delivery of queue.consume(one.signal)) {
         expect(delivery.attempts).toBe(1)
         deliveries += 1
         break
       }
+      one.release()
       if ((await countOf(failedQueue(name))) === 1) dead.abort()
     }
     expect(deliveries).toBe(MAX_REDELIVERIES + 1)

@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net'
 type Json = Readonly<Record<string, unknown>>
 
 /** An object for status 200, an error, or null: no answer at all. */
-export type AwsAnswer = Json | { readonly status: number; readonly error: string } | null
+type AwsAnswer = Json | { readonly status: number; readonly error: string } | null
 
 /** Answers one operation, such as `UpdateService`. */
 export type AwsHandler = (operation: string, input: Json) => AwsAnswer
 
-export interface AwsCall {
+interface AwsCall {
   readonly operation: string
   readonly input: Json
 }
@@ -25,7 +25,7 @@ export interface AwsServer {
 }
 
 /** A server for one service: `prefix` is what its `x-amz-target` begins with. */
-export async function startAwsServer(prefix: string, handle: AwsHandler): Promise<AwsServer> {
+async function startAwsServer(prefix: string, handle: AwsHandler): Promise<AwsServer> {
   const calls: AwsCall[] = []
   const answer = async (request: IncomingMessage): Promise<AwsAnswer> => {
     const chunks: Buffer[] = []
@@ -80,10 +80,7 @@ export async function startEcsServer(
   cluster = 'duckfleet-dev',
 ): Promise<EcsServer> {
   const known = new Map(
-    Object.entries(services).map(([name, tasks]) => [
-      name,
-      { desired: tasks, running: tasks, pending: 0 },
-    ]),
+    Object.entries(services).map(([name, tasks]) => [name, { desired: tasks, running: tasks, pending: 0 }]),
   )
   const instead: AwsAnswer[] = []
   const shown = (serviceName: string, { desired, running, pending }: FakeService): Json => ({

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createCleanup } from '../../src/cleanup.js'
 import { watchConnection } from '../../src/cli/connection-watch.js'
 import { createStopper } from '../../src/cli/stopper.js'
-import { linkAbort } from '../../src/abort.js'
+import { limitTime, linkAbort } from '../../src/abort.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -93,4 +93,18 @@ it('links aborts until they are released', () => {
   const last = linkAbort(two.signal)
   two.abort(reason)
   expect(last.controller.signal.reason).toBe(reason)
+})
+
+it('limits the time of what another signal may stop', async () => {
+  const asked = new AbortController()
+  const limit = limitTime(asked.signal, 1000)
+  await vi.advanceTimersByTimeAsync(999)
+  expect([limit.signal.aborted, limit.late()]).toEqual([false, false])
+  await vi.advanceTimersByTimeAsync(1)
+  expect([limit.signal.aborted, limit.late()]).toEqual([true, true])
+  const stopped = limitTime(asked.signal, 1000)
+  asked.abort()
+  expect([stopped.signal.aborted, stopped.late()]).toEqual([true, false])
+  for (const { release } of [limit, stopped]) release()
+  expect(vi.getTimerCount()).toBe(0)
 })

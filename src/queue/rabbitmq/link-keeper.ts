@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../abort.js'
+import { limitTime, throwIfAborted } from '../../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../../errors.js'
 import { createWaiters } from '../waiters.js'
 import type { Waiters } from '../waiters.js'
@@ -93,17 +93,22 @@ export async function keepLink(options: RabbitOptions, signal: AbortSignal): Pro
     changed,
     emit,
     async link(asked, limitMs) {
-      let stop: AbortSignal | undefined
-      for (;;) {
-        throwIfAborted(asked)
-        if (ended.signal.aborted)
-          throw new DuckfleetError('transient', 'the connection to RabbitMQ was closed')
-        if (failure !== undefined) throw failure
-        if (link !== undefined && !link.lost.aborted) return link
-        stop ??=
-          limitMs === Infinity ? asked : AbortSignal.any([asked, AbortSignal.timeout(Math.ceil(limitMs))])
-        if (stop.aborted) throw new DuckfleetError('transient', 'there is no connection to RabbitMQ for now')
-        await changed.wait(stop)
+      const up = link !== undefined && !link.lost.aborted && !ended.signal.aborted && failure === undefined
+      if (up && !asked.aborted && link !== undefined) return link
+      const limit = limitMs === Infinity ? undefined : limitTime(asked, limitMs)
+      try {
+        for (;;) {
+          throwIfAborted(asked)
+          if (ended.signal.aborted)
+            throw new DuckfleetError('transient', 'the connection to RabbitMQ was closed')
+          if (failure !== undefined) throw failure
+          if (link !== undefined && !link.lost.aborted) return link
+          if (limit?.late() === true)
+            throw new DuckfleetError('transient', 'there is no connection to RabbitMQ for now')
+          await changed.wait(limit?.signal ?? asked)
+        }
+      } finally {
+        limit?.release()
       }
     },
     async close() {

@@ -1,7 +1,7 @@
 import { request as requestHttp } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { throwIfAborted } from '../../abort.js'
+import { limitTime, throwIfAborted } from '../../abort.js'
 import { DuckfleetError } from '../../errors.js'
 import { told } from './broker-errors.js'
 
@@ -29,15 +29,15 @@ export async function getJson(
   signal: AbortSignal,
 ): Promise<unknown> {
   throwIfAborted(signal)
-  const limit = AbortSignal.timeout(limitMs)
+  const limit = limitTime(signal, limitMs)
   try {
-    const { status, text } = await fetchText(access, path, AbortSignal.any([signal, limit]))
+    const { status, text } = await fetchText(access, path, limit.signal)
     if (status !== 200) throw refusal(access, status)
     return parse(text, access)
   } catch (error) {
     throwIfAborted(signal)
     if (error instanceof DuckfleetError) throw error
-    const why = limit.aborted ? `no answer within ${limitMs / 1000} s` : told(error)
+    const why = limit.late() ? `no answer within ${limitMs / 1000} s` : told(error)
     throw new DuckfleetError(
       'transient',
       `the management API at ${access.address} cannot be reached: ${why}`,
@@ -45,6 +45,8 @@ export async function getJson(
         cause: error,
       },
     )
+  } finally {
+    limit.release()
   }
 }
 

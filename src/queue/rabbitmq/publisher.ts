@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { throwIfAborted } from '../../abort.js'
+import { limitTime, throwIfAborted } from '../../abort.js'
 import { DuckfleetError } from '../../errors.js'
 import { backoff, pause } from './backoff.js'
 import { createConfirmChannel } from './confirm-channel.js'
@@ -56,9 +56,9 @@ export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Pub
         if (session?.isFull() === false) return [link, session]
         await session?.drained(signal)
       } else {
-        await keeper.changed.wait(
-          AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(left, 1)))]),
-        )
+        const limit = limitTime(signal, Math.max(left, 1))
+        await keeper.changed.wait(limit.signal)
+        limit.release()
       }
       throwIfAborted(signal)
       if (performance.now() >= deadline) {

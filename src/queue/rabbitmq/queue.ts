@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../abort.js'
+import { linkAbort, throwIfAborted } from '../../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../../errors.js'
 import type { Delivery, Queue } from '../port.js'
 import { backoff, pause } from './backoff.js'
@@ -72,7 +72,8 @@ export async function createRabbitQueue(
   }
 
   async function* consume(signal: AbortSignal): AsyncGenerator<Delivery> {
-    const stop = AbortSignal.any([signal, closing.signal])
+    const { controller, release } = linkAbort(signal, closing.signal)
+    const stop = controller.signal
     const stopped = (): boolean => stop.aborted
     consumers += 1
     try {
@@ -103,6 +104,7 @@ export async function createRabbitQueue(
         if (!stopped()) await pause(backoff(failures), stop)
       }
     } finally {
+      release()
       consumers -= 1
       if (closing.signal.aborted && consumers === 0) await publisher.close()
     }
