@@ -5,6 +5,7 @@ import { DuckfleetError, asDuckfleetError } from '../errors.js'
 import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
 import { alreadyWrittenBy } from '../migration/releases.js'
 import type { UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
+import { sameVersion } from '../store/port.js'
 import type { StoredFile } from '../store/port.js'
 import type { Examination, Places } from './examine.js'
 import type { JobDeps } from './job-deps.js'
@@ -141,12 +142,6 @@ async function assertSourceUnchanged({ places, examined, draft, deps, signal }: 
     'transient',
     `${draft.source} changed while it was being upgraded; stop what writes to it, and try again`,
   )
-}
-
-function sameVersion(a: StoredFile, b: StoredFile): boolean {
-  const versions = ({ version, wals }: StoredFile): string =>
-    JSON.stringify([version, wals.map((wal) => [wal.suffix, wal.version])])
-  return versions(a) === versions(b)
 }
 
 function occupied(destination: string, why: string, cause?: unknown): DuckfleetError {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { DuckfleetError } from '../errors.js'
 import { systemCode } from './fs-errors.js'
 import { WAL_SUFFIXES } from '../migration/wal.js'
+import { sameVersion } from './port.js'
 import type { StoredFile, StoredWal } from './port.js'
 
 /** A database on a mounted disk with its WALs, as it is now; undefined when there is none. */
@@ -24,16 +25,11 @@ export async function statWals(file: string): Promise<readonly StoredWal[]> {
 /** Rejects with `transient` when the file or one of its WALs is not the version that was looked at before. */
 export async function assertUnchanged(file: string, before: StoredFile): Promise<void> {
   const now = await statDatabase(file)
-  if (now !== undefined && now.version === before.version && sameWals(now.wals, before.wals)) return
+  if (now !== undefined && sameVersion(now, before)) return
   throw new DuckfleetError(
     'transient',
     `${file} changed while it was being read; stop what writes to it, and try again`,
   )
-}
-
-function sameWals(a: readonly StoredWal[], b: readonly StoredWal[]): boolean {
-  const key = (wals: readonly StoredWal[]): string => wals.map((wal) => `${wal.suffix} ${wal.version}`).join()
-  return key(a) === key(b)
 }
 
 async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undefined> {

@@ -19,6 +19,13 @@ export interface StoredFile {
   readonly wals: readonly StoredWal[]
 }
 
+/** Whether both are one version of a file: its own bytes, and those of its WALs. */
+export function sameVersion(a: StoredFile, b: StoredFile): boolean {
+  const versions = ({ version, wals }: StoredFile): string =>
+    JSON.stringify([version, wals.map((wal) => [wal.suffix, wal.version])])
+  return versions(a) === versions(b)
+}
+
 export interface ListedFile {
   /** Relative to the store's root, with `/` between the parts. */
   readonly key: string

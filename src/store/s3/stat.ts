@@ -1,6 +1,7 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3'
 import { DuckfleetError } from '../../errors.js'
 import { WAL_SUFFIXES } from '../../migration/wal.js'
+import { sameVersion } from '../port.js'
 import type { StoredFile, StoredWal } from '../port.js'
 import type { Bucket } from './bucket.js'
 import { address, versionOf } from './bucket.js'
@@ -79,10 +80,7 @@ export async function assertUnchanged(
   signal: AbortSignal,
 ): Promise<void> {
   const now = await statDatabase(bucket, key, signal)
-  const wals = (file: StoredFile): string =>
-    file.wals.map(({ suffix, version }) => `${suffix} ${version}`).join()
-  if (now === undefined || now.version !== before.version || wals(now) !== wals(before))
-    throw changed(bucket, key)
+  if (now === undefined || !sameVersion(now, before)) throw changed(bucket, key)
 }
 
 function incomplete(bucket: Bucket, key: string): DuckfleetError {
