@@ -67,6 +67,8 @@ async function perform(
       return []
     case 'query':
       return driver.query(request.session, request.sql)
+    case 'export':
+      return [{ more: await driver.exportPart(request.session, request) }]
     case 'lock':
       await driver.lock(request.session)
       return []

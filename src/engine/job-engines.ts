@@ -1,6 +1,6 @@
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Database, Engines } from '../migration/ports.js'
+import type { Database, Engines, Export } from '../migration/ports.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
 import type { InstalledEngine } from './locate.js'
@@ -164,10 +164,25 @@ export class JobEngines implements Engines {
       release: engine.release,
       printed,
       query: (sql) => process.query(id, sql, this.patience(), this.signal),
+      exportParquet: (what) => this.exportParquet(process, id, what),
       lock: () => process.lock(id, this.patience(), this.signal),
       close: async () => {
         if (sessions.delete(id) && process.alive) await process.close(id, this.patience(), this.signal)
       },
+    }
+  }
+
+  private async *exportParquet(
+    process: EngineProcess,
+    session: number,
+    { query, columns, file }: Export,
+  ): AsyncGenerator<string> {
+    let more = true
+    for (let number = 0; more; number++) {
+      const path = this.path(`${file}-${number}.parquet`)
+      const part = { query, columns, file: path, first: number === 0 }
+      more = await process.exportPart(session, part, this.patience(), this.signal)
+      yield path
     }
   }
 

@@ -4,7 +4,7 @@ import type { Row } from '../migration/session.js'
 import { SqlError } from '../migration/session.js'
 import { hostCommand } from './host-command.js'
 import type { InstalledEngine } from './locate.js'
-import type { OpenOptions, Ready, Reply, Request } from './protocol.js'
+import type { ExportPart, OpenOptions, Ready, Reply, Request } from './protocol.js'
 import { type Vitals, readVitals } from './vitals.js'
 
 /** Without `id`, for each kind of request. */
@@ -136,6 +136,17 @@ export class EngineProcess {
     return (await this.call({ op: 'query', session, sql }, timeoutMs, signal)).rows
   }
 
+  /** Writes a part of an export; false when it is the last one. */
+  async exportPart(
+    session: number,
+    part: ExportPart,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { rows } = await this.call({ op: 'export', session, ...part }, timeoutMs, signal)
+    return rows[0]?.['more'] === true
+  }
+
   async lock(session: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
     await this.call({ op: 'lock', session }, timeoutMs, signal)
   }
@@ -154,7 +165,7 @@ export class EngineProcess {
 
   private call(body: Body, timeoutMs: number, signal: AbortSignal): Promise<Extract<Reply, { ok: true }>> {
     const id = ++this.lastId
-    const sql = body.op === 'query' ? body.sql : body.op
+    const sql = 'sql' in body ? body.sql : 'query' in body ? body.query : body.op
     const reply = new Promise<Extract<Reply, { ok: true }>>((resolve, reject) => {
       if (this.death) {
         reject(this.death)

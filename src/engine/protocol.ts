@@ -1,3 +1,4 @@
+import type { ExportColumn } from '../migration/ports.js'
 import type { Row } from '../migration/session.js'
 import type { Driver } from './registry.js'
 
@@ -27,9 +28,21 @@ export interface OpenOptions {
   readonly storageVersion: string | undefined
 }
 
+export interface ExportPart {
+  readonly query: string
+  readonly columns: readonly ExportColumn[]
+  readonly file: string
+  readonly first: boolean
+}
+
 export type Request =
   | { readonly id: number; readonly op: 'open'; readonly session: number; readonly options: OpenOptions }
   | { readonly id: number; readonly op: 'query'; readonly session: number; readonly sql: string }
+  /**
+   * Writes the rows of a query to a Parquet file: the first part of them, or what comes after the parts before. The
+   * reply has one row, whose `more` tells whether another part follows. Queries may come in between.
+   */
+  | ({ readonly id: number; readonly op: 'export'; readonly session: number } & ExportPart)
   /** From here on the session reaches no file that it has not opened yet. */
   | { readonly id: number; readonly op: 'lock'; readonly session: number }
   | { readonly id: number; readonly op: 'close'; readonly session: number }

@@ -1,9 +1,10 @@
 import { display } from './catalog.js'
 import { compareCatalogRows, readCatalogRows } from './catalog-rows.js'
-import { compareDigests, type Digest, toDigest } from './compare.js'
+import { compareRelations } from './compare.js'
+import { digestQuery } from './digest.js'
 import { checkLookups, type Lookup, plainColumns } from './lookups.js'
 import type { Engines } from './ports.js'
-import { attachSource, inSource, readRelations, type Relation, relationDigest, SOURCE } from './relations.js'
+import { attachSource, inSource, readRelations, type Relation, relationTerms, SOURCE } from './relations.js'
 import { text } from './rows.js'
 import type { Session } from './session.js'
 import { qualified } from './sql.js'
@@ -29,16 +30,13 @@ export async function verifyClone(engines: Engines, level: VerifyLevel): Promise
 }
 
 async function compareRelation(target: Session, relation: Relation, level: VerifyLevel): Promise<void> {
-  const full = level === 'full'
-  const digest = async (of: string): Promise<Digest> =>
-    toDigest((await target.query(relationDigest(of, relation, full)))[0], full ? relation.columns.length : 0)
-  const columns = relation.columns.map(({ name }) => name)
-  const sides = { table: display(relation), columns, left: 'source', right: 'new file' }
-  compareDigests(
-    await digest(inSource(relation)),
-    await digest(qualified(relation.schema, relation.name)),
-    sides,
-    true,
+  const terms = level === 'full' ? relationTerms(relation) : []
+  await compareRelations(
+    target,
+    display(relation),
+    terms.length > 0 ? relation.columns.map(({ name }) => name) : [],
+    { name: 'source', relation: inSource(relation), terms, chained: false },
+    { name: 'new file', relation: qualified(relation.schema, relation.name), terms, chained: false },
   )
 }
 
@@ -84,7 +82,7 @@ export async function readThrough(
     const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
     engines.expectRows(rows)
     for (const relation of level === 'full' ? relations : [])
-      await target.query(relationDigest(inSource(relation), relation, true))
+      await target.query(digestQuery(inSource(relation), relationTerms(relation), false))
     const indexes = await target.query(
       `SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`,
     )

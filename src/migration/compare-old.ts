@@ -20,7 +20,7 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
   const source = await reading
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
-  const exports = exportTables(engines, source.database, source.plan, source.counts, level === 'full', {})
+  const exports = exportTables(source.database, source.plan, source.counts, level === 'full', {})
   const schema = readSchema(engines, source, exports.verified, opening)
   await allOrStop(engines, [schema, exports.verified])
   await source.database.close()
@@ -37,7 +37,7 @@ export async function readThroughOld(engines: Engines, level: VerifyLevel): Prom
   engines.expectRows(rows)
   try {
     for (const table of level === 'full' ? plan : [])
-      await database.query(digestQuery(relation(table), tableTerms(table)))
+      await database.query(digestQuery(relation(table), tableTerms(table), false))
     return { catalog, rows: Number(rows), warnings: catalog.warnings }
   } catch (error) {
     throw sourceError(error, 'the file')

@@ -1,46 +1,115 @@
 import { DuckfleetError } from '../errors.js'
+import { chainCount, columnsQuery, digestQuery, type DigestTerm } from './digest.js'
 import { text } from './rows.js'
-import type { Row } from './session.js'
+import type { Row, Session } from './session.js'
 
-/** What a `digestQuery` gave. */
+/** What a {@link digestQuery} gave. */
 export interface Digest {
   readonly rows: string
   /** Comparable within one engine only. */
   readonly content: string
-  /** One a term, comparable across engines. */
-  readonly fingerprints: readonly string[]
+  /** Comparable across engines; none where they were not asked for. */
+  readonly chains: readonly string[]
 }
 
-export function toDigest(row: Row | undefined, terms: number): Digest {
-  if (!row) throw new DuckfleetError('engine', 'the engine gave no digest')
-  const fingerprints = Array.from({ length: terms }, (_, i) => text(row, `f${i}`))
-  return { rows: text(row, 'n'), content: `${String(row['s'])}:${String(row['x'])}`, fingerprints }
-}
-
-/** Who is compared, for the message. */
-export interface Sides {
-  readonly table: string
-  readonly columns: readonly string[]
-  readonly left: string
-  readonly right: string
+/** A relation to compare with another one of the same columns. */
+export interface Digested {
+  /** For the message, such as `new file`. */
+  readonly name: string
+  /** As SQL. */
+  readonly relation: string
+  readonly terms: readonly DigestTerm[]
+  /** Is it to be compared across engines too? */
+  readonly chained: boolean
 }
 
 /**
+ * Reads two relations in one engine and compares them, value by value; gives their digests.
  * @throws DuckfleetError `difference`, naming the table and, where it shows, the column.
  */
-export function compareDigests(left: Digest, right: Digest, sides: Sides, sameEngine: boolean): void {
-  const { table, columns } = sides
-  if (left.rows !== right.rows)
-    throw difference(
-      `table ${table} has ${left.rows} rows in the ${sides.left} and ${right.rows} in the ${sides.right}`,
-    )
-  const at = left.fingerprints.findIndex((fingerprint, i) => fingerprint !== right.fingerprints[i])
-  if (at >= 0)
-    throw difference(
-      `column ${table}.${columns[at] ?? at} has other values in the ${sides.right} than in the ${sides.left}`,
-    )
-  if (sameEngine && left.content !== right.content)
-    throw difference(`table ${table} has other values in the ${sides.right} than in the ${sides.left}`)
+export async function compareRelations(
+  session: Session,
+  table: string,
+  columns: readonly string[],
+  left: Digested,
+  right: Digested,
+): Promise<Digest> {
+  const [a, b] = [await readDigest(session, left), await readDigest(session, right)]
+  await compareWithin(session, table, columns, { ...left, ...a }, { ...right, ...b })
+  return a
+}
+
+/**
+ * Compares what one engine read of two relations.
+ * @throws DuckfleetError `difference`, naming the table and, where it shows, the column.
+ */
+export async function compareWithin(
+  session: Session,
+  table: string,
+  columns: readonly string[],
+  left: Digested & Digest,
+  right: Digested & Digest,
+): Promise<void> {
+  compareRows(table, left, right)
+  if (left.content === right.content) return
+  const column = await columnThatDiffers(session, columns, left, right)
+  throw otherValues(column === undefined ? `table ${table}` : `column ${table}.${column}`, left, right)
+}
+
+/**
+ * Compares what two engines read.
+ * @throws DuckfleetError `difference`, naming the table.
+ */
+export function compareAcross(table: string, left: Side & Digest, right: Side & Digest): void {
+  compareRows(table, left, right)
+  if (left.chains.join() !== right.chains.join()) throw otherValues(`table ${table}`, left, right)
+}
+
+interface Side {
+  readonly name: string
+}
+
+/** @throws DuckfleetError `difference` */
+export function compareRows(
+  table: string,
+  left: Side & Pick<Digest, 'rows'>,
+  right: Side & Pick<Digest, 'rows'>,
+): void {
+  if (left.rows === right.rows) return
+  throw difference(
+    `table ${table} has ${left.rows} rows in the ${left.name} and ${right.rows} in the ${right.name}`,
+  )
+}
+
+export async function readDigest(session: Session, { relation, terms, chained }: Digested): Promise<Digest> {
+  const row = only(await session.query(digestQuery(relation, terms, chained)))
+  const content = `${String(row['s'])}:${String(row['x'])}`
+  const count = chained ? chainCount(terms) : 0
+  const chains = Array.from({ length: count }, (_, i) => String(row[`c${i}`]))
+  return { rows: text(row, 'n'), content, chains }
+}
+
+/** Undefined where the columns hold the same values, in other rows, or in ways that only the whole row shows. */
+async function columnThatDiffers(
+  session: Session,
+  columns: readonly string[],
+  left: Digested,
+  right: Digested,
+): Promise<string | undefined> {
+  const [a, b] = [
+    only(await session.query(columnsQuery(left.relation, left.terms))),
+    only(await session.query(columnsQuery(right.relation, right.terms))),
+  ]
+  return columns.find((_, i) => a[`f${i}`] !== b[`f${i}`])
+}
+
+function only([row]: readonly Row[]): Row {
+  if (!row) throw new DuckfleetError('engine', 'the engine gave no digest')
+  return row
+}
+
+function otherValues(what: string, left: Side, right: Side): DuckfleetError {
+  return difference(`${what} has other values in the ${right.name} than in the ${left.name}`)
 }
 
 export function difference(message: string): DuckfleetError {

@@ -12,26 +12,49 @@ export interface DigestTerm {
   readonly cast?: boolean
 }
 
-/** Names of the columns that {@link digestQuery} gives; `f0`, `f1` … are the fingerprints of each term. */
-const DIGEST_ROWS = 'n'
+/** Terms of one chain: each nests an expression two levels deeper, of 1,000 that engines allow. */
+const CHAINED = 32
 
 /**
  * SQL that reads a relation once and gives, as text:
  * - `n`: rows; `s`, `x`: sum and xor over a hash of each whole row, comparable within one engine only;
- * - `f0` … : for each term what every engine computes alike: count of values, and the sum of their hashes
- *   (fixed-width types hash the same from 0.6 to 1.5) or of their lengths (text: `hash` changed in 1.x).
+ * - `chained`: `c0`, `c1` …: sums over what every engine computes alike of each row (see {@link chains}).
  *
  * Sum beside xor, because xor cancels pairs of equal rows. `hash` sees neither the sign of a zero nor the
  * difference between NULL, [] and [NULL], so those are hashed as text.
  */
-export function digestQuery(relation: string, terms: readonly DigestTerm[]): string {
+export function digestQuery(relation: string, terms: readonly DigestTerm[], chained: boolean): string {
   const hashed = terms.flatMap(hashable)
   const row = hashed.length === 0 ? 'hash(0)' : `hash(${hashed.join(', ')})`
-  const fingerprints = terms.map(({ value, type }, i) => `, ${fingerprint(value, type)} AS f${i}`)
-  return (
-    `SELECT CAST(count(*) AS VARCHAR) AS ${DIGEST_ROWS}, CAST(sum(CAST(${row} AS HUGEINT)) AS VARCHAR) AS s, ` +
-    `CAST(bit_xor(${row}) AS VARCHAR) AS x${fingerprints.join('')} FROM ${relation}`
-  )
+  const sums = chained ? chains(terms).map((chain, i) => `, ${sum(chain)} AS c${i}`) : []
+  return `SELECT CAST(count(*) AS VARCHAR) AS n, ${sum(row)} AS s, CAST(bit_xor(${row}) AS VARCHAR) AS x${sums.join('')} FROM ${relation}`
+}
+
+/** SQL that gives a fingerprint of each column, `f0`, `f1` …, comparable across engines: to say which one differs. */
+export function columnsQuery(relation: string, terms: readonly DigestTerm[]): string {
+  const fingerprints = terms.map((term, i) => `${sum(portable(term))} AS f${i}`)
+  return `SELECT ${fingerprints.join(', ')} FROM ${relation}`
+}
+
+/** How many sums {@link digestQuery} gives for so many terms. */
+export function chainCount(terms: readonly DigestTerm[]): number {
+  return Math.ceil(terms.length / CHAINED)
+}
+
+/**
+ * A number for each row that is the same in every release: `hash` of fixed-width types is, from 0.6 to 1.5, and of
+ * NULL. Each value is hashed onto what came before, so that equal columns do not cancel out, and values cannot change
+ * places.
+ */
+function chains(terms: readonly DigestTerm[]): string[] {
+  return Array.from({ length: chainCount(terms) }, (_, i) => {
+    const [first = '', ...rest] = terms.slice(i * CHAINED, (i + 1) * CHAINED).map(portable)
+    return rest.reduce((before, next) => `xor(hash(${before}), ${next})`, first)
+  })
+}
+
+function sum(of: string): string {
+  return `CAST(sum(CAST(${of} AS HUGEINT)) AS VARCHAR)`
 }
 
 function hashable({ value, type, cast = false }: DigestTerm): string[] {
@@ -55,16 +78,14 @@ function hashable({ value, type, cast = false }: DigestTerm): string[] {
   }
 }
 
-function fingerprint(value: string, type: DigestTerm['type']): string {
-  const count = `CAST(count(${value}) AS VARCHAR)`
-  if (type === 'opaque') return count
-  const sum = (of: string): string =>
-    `${count} || ':' || coalesce(CAST(sum(CAST(${of} AS HUGEINT)) AS VARCHAR), '')`
-  if (type.kind === 'scalar' && type.name === 'BLOB') return sum(`octet_length(${value})`)
-  if (type.kind === 'scalar' && type.name === 'VARCHAR') return sum(`strlen(${value})`)
-  // NaN has many bit patterns and floats print differently; within a list only the count is compared across engines.
-  if (type.kind === 'scalar' || type.kind === 'decimal') return sum(`hash(${value})`)
-  return count
+/** A hash that every engine computes alike: of the value, of a text's length (`hash` of text changed in 1.x), else of its being there. */
+function portable({ value, type }: DigestTerm): string {
+  if (type === 'opaque') return `hash(${value} IS NULL)`
+  if (type.kind === 'scalar' && type.name === 'BLOB') return `hash(octet_length(${value}))`
+  if (type.kind === 'scalar' && type.name === 'VARCHAR') return `hash(strlen(${value}))`
+  // NaN has many bit patterns and floats print differently: nothing within a list is compared across engines.
+  if (type.kind === 'scalar' || type.kind === 'decimal') return `hash(${value})`
+  return `hash(${value} IS NULL)`
 }
 
 /** Text that differs whenever the value differs: lengths before texts, brackets around lists, `n` for NULL. */

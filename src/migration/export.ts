@@ -1,9 +1,9 @@
+import { allOf, Arrivals } from './arrivals.js'
 import { display } from './catalog.js'
-import { compareDigests, type Digest, toDigest } from './compare.js'
-import { digestQuery } from './digest.js'
+import { compareRelations } from './compare.js'
 import {
   digestedColumns,
-  exportSql,
+  exportOf,
   parquet,
   parquetTerms,
   relation,
@@ -11,14 +11,16 @@ import {
   tableTerms,
   type TransferPlan,
 } from './plan.js'
-import type { Database, Engines, Hooks } from './ports.js'
+import type { Database, Hooks } from './ports.js'
 import { sourceError } from './transfer-errors.js'
 import type { ExportedTable } from './verify-target.js'
 
 export interface TableExport {
   readonly plan: TablePlan
-  /** Its Parquet file, settled as soon as it is whole; none for an empty table. */
-  readonly files: readonly Promise<string>[]
+  /** Rows that the source counts. */
+  readonly rows: bigint
+  /** Its Parquet files, each as soon as it is whole; none for an empty table. */
+  readonly files: AsyncIterable<string>
 }
 
 export interface Exports {
@@ -30,40 +32,55 @@ export interface Exports {
   readonly verified: Promise<ExportedTable[]>
 }
 
-/**
- * Exports tables one after another; `full`: also compares them with their files. Parts of one table gain nothing: the
- * old engines read all of it to find a range of rows.
- */
+/** Exports tables one after another; `full`: also compares them with their files. */
 export function exportTables(
-  engines: Pick<Engines, 'path'>,
   source: Database,
   plan: TransferPlan,
   counts: readonly bigint[],
   full: boolean,
   hooks: Hooks,
 ): Exports {
-  let last: Promise<unknown> = Promise.resolve()
-  const tables = plan.map((table, number): TableExport => {
-    if ((counts[number] ?? 0n) === 0n) return { plan: table, files: [] }
-    const file = engines.path(`table-${number}.parquet`)
-    const written = last.then(() => exportTable(source, table, file, hooks))
-    last = written
-    return { plan: table, files: [written] }
-  })
-  const written = last.then(() => undefined)
-  const verified = written.then(() => verifyAll(source, tables, counts, full))
-  // Every promise is awaited by its user; until then a failure must not count as unhandled.
-  for (const promise of [...tables.flatMap(({ files }) => files), written, verified])
-    promise.catch(() => undefined)
+  const tables = plan.map((table, i) => ({
+    plan: table,
+    rows: counts[i] ?? 0n,
+    files: new Arrivals<string>(),
+  }))
+  const written = exportAll(source, tables, hooks)
+  const verified = written.then(() => verifyAll(source, tables, full))
+  // Both are awaited by their users; until then a failure must not count as unhandled.
+  for (const promise of [written, verified]) promise.catch(() => undefined)
   return { tables, written, verified }
 }
 
-async function exportTable(source: Database, plan: TablePlan, file: string, hooks: Hooks): Promise<string> {
+interface OpenExport extends TableExport {
+  readonly files: Arrivals<string>
+}
+
+async function exportAll(source: Database, tables: readonly OpenExport[], hooks: Hooks): Promise<void> {
+  try {
+    for (const [number, { plan, rows, files }] of tables.entries()) {
+      if (rows > 0n) await exportTable(source, plan, `table-${number}`, files, hooks)
+      files.complete()
+    }
+  } catch (error) {
+    for (const { files } of tables) files.fail(error)
+    throw error
+  }
+}
+
+async function exportTable(
+  source: Database,
+  plan: TablePlan,
+  file: string,
+  files: Arrivals<string>,
+  hooks: Hooks,
+): Promise<void> {
   const name = display(plan.table)
   try {
-    await source.query(exportSql(plan, file))
-    await hooks.exported?.(name, [file])
-    return file
+    for await (const path of source.exportParquet({ ...exportOf(plan), file })) {
+      await hooks.exported?.(name, path)
+      files.push(path)
+    }
   } catch (error) {
     throw sourceError(error, `table ${name}`)
   }
@@ -72,12 +89,11 @@ async function exportTable(source: Database, plan: TablePlan, file: string, hook
 async function verifyAll(
   source: Database,
   tables: readonly TableExport[],
-  counts: readonly bigint[],
   full: boolean,
 ): Promise<ExportedTable[]> {
   const results: ExportedTable[] = []
-  for (const [i, { plan, files }] of tables.entries())
-    results.push(await verifyExport(source, plan, await Promise.all(files), counts[i] ?? 0n, full))
+  for (const { plan, rows, files } of tables)
+    results.push(await verifyExport(source, plan, await allOf(files), rows, full))
   return results
 }
 
@@ -93,18 +109,19 @@ async function verifyExport(
   if (!full || files.length === 0) return exported
   const table = display(plan.table)
   try {
-    const terms = tableTerms(plan)
-    const digest = async (of: string, what: typeof terms): Promise<Digest> =>
-      toDigest((await source.query(digestQuery(of, what)))[0], terms.length)
-    const own = await digest(relation(plan), terms)
-    const written = await digest(parquet(files), parquetTerms(plan, 'source'))
-    compareDigests(
-      own,
-      written,
-      { table, columns: digestedColumns(plan), left: 'source', right: 'exported data' },
-      true,
+    const digest = await compareRelations(
+      source,
+      table,
+      digestedColumns(plan),
+      { name: 'source', relation: relation(plan), terms: tableTerms(plan), chained: true },
+      {
+        name: 'exported data',
+        relation: parquet(files),
+        terms: parquetTerms(plan, 'source'),
+        chained: false,
+      },
     )
-    return { ...exported, digest: own }
+    return { ...exported, digest }
   } catch (error) {
     throw sourceError(error, `table ${table}`)
   }

@@ -4,6 +4,7 @@ import { carrierOf, type Codec, decode, encode } from './codec.js'
 import { planCodec, printsDifferently, type SourceSkills } from './codec-plan.js'
 import type { DigestTerm } from './digest.js'
 import { dependencyOrder } from './order.js'
+import type { Export } from './ports.js'
 import { ident, literal, qualified } from './sql.js'
 
 /** How one column travels: under which name in Parquet, and through which codec. */
@@ -53,13 +54,15 @@ function travelling(plan: TablePlan): readonly ColumnPlan[] {
   return [...plan.columns, ...plan.generated]
 }
 
-/** SQL for the source: writes the carriers of a table to a Parquet file. */
-export function exportSql(plan: TablePlan, file: string): string {
+/** The carriers of a table, as the source gives them. */
+export function exportOf(plan: TablePlan): Pick<Export, 'query' | 'columns'> {
   const columns = travelling(plan).map(
     ({ column, carrier, codec }) => `${encode(codec, ident(column.name))} AS ${carrier}`,
   )
-  // Compressing costs more than writing: the file lives for seconds.
-  return `COPY (SELECT ${columns.join(', ')} FROM ${relation(plan)}) TO ${literal(file)} (FORMAT PARQUET, CODEC 'UNCOMPRESSED')`
+  return {
+    query: `SELECT ${columns.join(', ')} FROM ${relation(plan)}`,
+    columns: travelling(plan).map(({ carrier, codec }) => ({ name: carrier, type: carrierOf(codec) })),
+  }
 }
 
 /** SQL for the target: the rows that Parquet files stand for, with the table's own column names. */

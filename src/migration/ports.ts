@@ -1,15 +1,35 @@
 import type { Session } from './session.js'
 import type { SchemaCache } from './schema-cache.js'
 import type { Scratch } from './scratch.js'
+import type { DuckType } from './types.js'
 
 /** A session that must be closed. */
 export interface Database extends Session {
   /** What the engine printed while it opened the file. */
   readonly printed: readonly string[]
+  /**
+   * Writes the rows of a query to Parquet files in the job's folder, in their order; gives the path of each as soon as it is
+   * whole. One export at a time; queries may come between its files.
+   */
+  exportParquet(what: Export): AsyncIterable<string>
   /** From here on the engine reaches no file that it has not opened yet. */
   lock(): Promise<void>
   /** Writes what is still in memory; rejects if that fails. */
   close(): Promise<void>
+}
+
+/** What to write to Parquet. */
+export interface Export {
+  readonly query: string
+  /** The columns that the query gives. */
+  readonly columns: readonly ExportColumn[]
+  /** What the names of the files begin with. */
+  readonly file: string
+}
+
+export interface ExportColumn {
+  readonly name: string
+  readonly type: DuckType
 }
 
 /** The engines of one job. Each call gives a database of its own; of the source engine's only one is open at a time. */
@@ -42,8 +62,8 @@ export interface Engines {
 
 /** Moments at which a test may interfere. */
 export interface Hooks {
-  /** After a table's rows were exported, before anybody reads them again. */
-  exported?(table: string, files: readonly string[]): Promise<void>
+  /** After a file of a table's rows was exported, before anybody reads it again. */
+  exported?(table: string, file: string): Promise<void>
   /** After the new file was closed, before it is verified. */
   imported?(): Promise<void>
 }

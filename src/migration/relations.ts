@@ -1,5 +1,5 @@
 import type { Constraint, ObjectName } from './catalog.js'
-import { digestQuery, type DigestTerm } from './digest.js'
+import type { DigestTerm } from './digest.js'
 import type { TypedColumn } from './lookups.js'
 import type { Engines } from './ports.js'
 import { groupBy, list, text } from './rows.js'
@@ -90,14 +90,9 @@ export function inSource({ schema, name }: ObjectName): string {
 }
 
 /** What to digest of a table. */
-function relationTerms(relation: Relation): DigestTerm[] {
+export function relationTerms(relation: Relation): DigestTerm[] {
   return relation.columns.map(({ name, type }) => ({
     value: ident(name),
     type: parseSimpleType(type) ?? 'opaque',
   }))
-}
-
-/** SQL that digests a table; without values, only its rows are counted. */
-export function relationDigest(of: string, relation: Relation, values: boolean): string {
-  return digestQuery(of, values ? relationTerms(relation) : [])
 }

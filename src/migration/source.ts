@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, type Macro } from './catalog.js'
+import type { Catalog, Macro, View } from './catalog.js'
 import { readCatalog, readViews, type TableCatalog } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
@@ -20,6 +20,8 @@ export interface Source {
   readonly plan: TransferPlan
   /** Rows of each table of the plan, in its order. */
   readonly counts: readonly bigint[]
+  /** Undefined while they may not be tried yet. */
+  readonly views: readonly View[] | undefined
 }
 
 /** The statements for the target, and the catalog that they give there. */
@@ -27,7 +29,7 @@ export interface Schema extends BuiltSchema {
   readonly catalog: Catalog
 }
 
-/** Opens a source of 0.4 – 0.8 and reads everything but views and rows. */
+/** Opens a source of 0.4 – 0.8 and reads everything but rows, and views where trying them has to wait. */
 export async function readSource(engines: Engines): Promise<Source> {
   refuseTornWal(engines.wal)
   let database = await openSource(engines)
@@ -43,7 +45,10 @@ export async function readSource(engines: Engines): Promise<Source> {
     }
     const catalog = { ...tables, macros: whole }
     const plan = planTransfer(catalog, { mapKeys: hasMapKeys(database.release) })
-    return { database, catalog, plan, counts: await countRows(database, plan) }
+    const counts = await countRows(database, plan)
+    // Before the export, which the views would wait for otherwise; see readSchema.
+    const views = engines.sourceConfined ? await readViews(database, catalog) : undefined
+    return { database, catalog, plan, counts, views }
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }
@@ -93,8 +98,8 @@ async function countRows(database: Database, plan: TransferPlan): Promise<bigint
 }
 
 /**
- * Tries the views in the source and everything in the reference, an empty database of the target. Trying a view may
- * run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
+ * Tries everything in the reference, an empty database of the target, and the views in the source before. Trying a view
+ * may run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
  * exported before.
  */
 export async function readSchema(
@@ -103,11 +108,7 @@ export async function readSchema(
   exported: Promise<unknown>,
   opening: Promise<Database>,
 ): Promise<Schema> {
-  if (!engines.sourceConfined) {
-    await exported
-    await source.database.lock()
-  }
-  const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
+  const catalog: Catalog = { ...source.catalog, views: source.views ?? (await lateViews(source, exported)) }
   const reference = await opening
   try {
     const key = schemaKey(catalog, [source.database.release, reference.release])
@@ -118,6 +119,12 @@ export async function readSchema(
   } catch (error) {
     throw targetError(error, 'its catalog')
   }
+}
+
+async function lateViews({ database, catalog }: Source, exported: Promise<unknown>): Promise<View[]> {
+  await exported
+  await database.lock()
+  return await readViews(database, catalog)
 }
 
 async function build(reference: Database, catalog: Catalog, from: string): Promise<BuiltSchema> {

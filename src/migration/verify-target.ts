@@ -1,8 +1,14 @@
 import type { Catalog } from './catalog.js'
 import { display } from './catalog.js'
 import { type CatalogRows, compareCatalogRows, readCatalogRows } from './catalog-rows.js'
-import { compareDigests, type Digest, toDigest } from './compare.js'
-import { digestQuery } from './digest.js'
+import {
+  compareAcross,
+  compareRows,
+  compareWithin,
+  type Digest,
+  type Digested,
+  readDigest,
+} from './compare.js'
 import { checkLookups, lookupsOf } from './lookups.js'
 import { digestedColumns, parquet, parquetTerms, relation, type TablePlan, tableTerms } from './plan.js'
 import type { Engines } from './ports.js'
@@ -50,27 +56,30 @@ export async function verifyTarget(engines: Pick<Engines, 'openTarget'>, expecte
 async function verifyRows(target: Session, table: ExportedTable, level: Expected['level']): Promise<void> {
   const { plan, files, rows, digest } = table
   const name = display(plan.table)
-  const columns = digestedColumns(plan)
   if (level === 'counts' || !digest || files.length === 0) {
     const [row] = await target.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${relation(plan)}`)
-    const counted = { content: '', fingerprints: [] }
-    compareDigests(
-      { ...counted, rows },
-      { ...counted, rows: row ? text(row, 'n') : '0' },
-      { table: name, columns, left: 'source', right: 'new file' },
-      false,
-    )
+    compareRows(name, { name: SOURCE, rows }, { name: NEW_FILE, rows: row ? text(row, 'n') : '0' })
     return
   }
-  const terms = tableTerms(plan)
-  const [stored] = await target.query(digestQuery(relation(plan), terms))
-  const [travelled] = await target.query(digestQuery(parquet(files), parquetTerms(plan, 'target')))
-  const finished = toDigest(stored, terms.length)
-  compareDigests(digest, finished, { table: name, columns, left: 'source', right: 'new file' }, false)
-  compareDigests(
-    toDigest(travelled, terms.length),
-    finished,
-    { table: name, columns, left: 'exported data', right: 'new file' },
-    true,
-  )
+  const travelled: Digested = {
+    name: 'exported data',
+    relation: parquet(files),
+    terms: parquetTerms(plan, 'target'),
+    chained: false,
+  }
+  const stored: Digested = {
+    name: NEW_FILE,
+    relation: relation(plan),
+    terms: tableTerms(plan),
+    chained: true,
+  }
+  const before = { ...travelled, ...(await readDigest(target, travelled)) }
+  const after = { ...stored, ...(await readDigest(target, stored)) }
+  const source = { name: SOURCE, ...digest }
+  compareRows(name, source, after)
+  await compareWithin(target, name, digestedColumns(plan), before, after)
+  compareAcross(name, source, after)
 }
+
+const SOURCE = 'source'
+const NEW_FILE = 'new file'

@@ -45,8 +45,8 @@ async function expectFound(job: Promise<unknown>, named: RegExp): Promise<void> 
 /** Changes the Parquet file of one table. */
 function inExport(table: string, query: string): Interference {
   return {
-    exported: async (name, files) => {
-      if (name === table) for (const file of files) await rewriteParquet(file, query)
+    exported: async (name, file) => {
+      if (name === table) await rewriteParquet(file, query)
     },
   }
 }

@@ -10,7 +10,7 @@ import { installedEngines } from './engines.js'
 /** How a test interferes with one job. */
 export interface Interference {
   /** After a table was exported. */
-  readonly exported?: (table: string, files: readonly string[]) => Promise<void>
+  readonly exported?: (table: string, file: string) => Promise<void>
   /** After the new file was closed. */
   readonly imported?: (target: string) => Promise<void>
 }
@@ -26,7 +26,7 @@ export class JobRig {
     prefer?: 'native' | 'wasm',
   ) {
     const hooks: Hooks = {
-      exported: async (table, files) => this.current?.interference.exported?.(table, files),
+      exported: async (table, file) => this.current?.interference.exported?.(table, file),
       imported: async () => this.current?.interference.imported?.(this.current.target),
     }
     this.upgrader = createUpgrader({ slotFolder, engines, hooks, ...(prefer ? { prefer } : {}) })

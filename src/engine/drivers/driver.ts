@@ -1,10 +1,13 @@
 import type { Row } from '../../migration/session.js'
-import type { OpenOptions } from '../protocol.js'
+import { literal } from '../../migration/sql.js'
+import type { ExportPart, OpenOptions } from '../protocol.js'
 
 /** One way to run DuckDB inside an engine process. Errors are the engine's own. */
 export interface EngineDriver {
   open(session: number, options: OpenOptions): Promise<void>
   query(session: number, sql: string): Promise<readonly Row[]>
+  /** Writes a part of an export; false when it is the last one. */
+  exportPart(session: number, part: ExportPart): Promise<boolean>
   lock(session: number): Promise<void>
   close(session: number): Promise<void>
 }
@@ -25,4 +28,10 @@ export function toRow(record: Readonly<Record<string, unknown>>): Row {
 /** A size as DuckDB's settings read it. */
 export function megabytes(bytes: number): string {
   return `${Math.max(1, Math.floor(bytes / 1e6))}MB`
+}
+
+/** The engine's own way to write a query to Parquet, in one piece. */
+export function copyStatement({ query, file }: Pick<ExportPart, 'query' | 'file'>): string {
+  // Compressing costs more than writing: the file lives for seconds.
+  return `COPY (${query}) TO ${literal(file)} (FORMAT PARQUET, CODEC 'UNCOMPRESSED')`
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
-import { type EngineDriver, megabytes, toRow } from './driver.js'
+import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 
 /** The part of npm's `duckdb` that is used; its typings differ between releases. */
 interface LegacyModule {
@@ -42,6 +42,10 @@ export function loadNative(modulePath: string): EngineDriver {
     },
     async query(id, sql) {
       return (await all(get(id).connection, sql)).map(toRow)
+    },
+    async exportPart(id, part) {
+      await all(get(id).connection, copyStatement(part))
+      return false
     },
     async lock(id) {
       await all(get(id).connection, 'SET enable_external_access = false')

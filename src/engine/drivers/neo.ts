@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Api from '@duckdb/node-api'
 import { ident, literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
-import { type EngineDriver, megabytes, toRow } from './driver.js'
+import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 
 interface Session {
   readonly connection: Api.DuckDBConnection
@@ -53,6 +53,10 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       const reader = await get(id).connection.runAndReadAll(sql)
       const records: readonly Record<string, unknown>[] = reader.getRowObjectsJson()
       return records.map(toRow)
+    },
+    async exportPart(id, part) {
+      await get(id).connection.run(copyStatement(part))
+      return false
     },
     async lock(id) {
       const { connection, instance } = get(id)
