@@ -1,5 +1,6 @@
 import { createCleanup } from '../../cleanup.js'
 import type { FailedMessages, FailedView } from '../port-failed.js'
+import { createAgeMark } from './age-mark.js'
 import { openFailedView } from './failed-view.js'
 import { keepLink } from './link-keeper.js'
 import type { RabbitOptions } from './link-keeper.js'
@@ -25,7 +26,13 @@ export async function openFailedMessages(
     const ensure: typeof queues.ensure = (...which) => queues.ensure(...which)
     const publisher = createPublisher({ keeper, ensure, limitMs: PUBLISH_LIMIT_MS })
     cleanup.add(() => publisher.close())
-    const view = await openFailedView(link, work, publisher)
+    const age = createAgeMark({ keeper, work, queues })
+    cleanup.add(() => age.close())
+    const send = async (...[queue, letter, stop]: Parameters<typeof publisher.send>): Promise<void> => {
+      await age.publishing(stop)
+      await publisher.send(queue, letter, stop)
+    }
+    const view = await openFailedView(link, work, send)
     // What it holds goes back with the connection in any case.
     cleanup.add(() => view.close().catch(() => undefined))
     return view

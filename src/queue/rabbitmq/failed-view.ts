@@ -7,17 +7,17 @@ import { openHolding } from './failed-channel.js'
 import type { HoldingChannel } from './failed-channel.js'
 import { readFailed } from './failed-message.js'
 import { headersOf, wholeNumber } from './incoming.js'
-import { sameLetter } from './letter.js'
+import { againLetter } from './letter.js'
 import type { Link } from './link.js'
 import type { Publisher } from './publisher.js'
 import { failedArguments } from './queue-arguments.js'
-import { HEADERS, failedQueue } from './topology.js'
+import { failedQueue } from './topology.js'
 
 /** From RabbitMQ 4.0 on a queue of somebody else's drops what went back 20 times. */
 const WARY_FROM = 10
 
-/** The failed messages of a work queue; `publisher` sends to that. */
-export async function openFailedView(link: Link, work: string, publisher: Publisher): Promise<FailedView> {
+/** The failed messages of a work queue; `send` takes those that go back to it. */
+export async function openFailedView(link: Link, work: string, send: Publisher['send']): Promise<FailedView> {
   const queue = failedQueue(work)
   const channel = await holding(link, queue)
   if (channel === undefined) return NOTHING
@@ -39,7 +39,7 @@ export async function openFailedView(link: Link, work: string, publisher: Publis
   const hold = (message: ConsumeMessage): HeldMessage => ({
     message: { ...readFailed(message), content: message.content },
     async retry() {
-      await publisher.send(work, sameLetter(message, { [HEADERS.attempts]: 1 }), channel.lost)
+      await send(work, againLetter(message), channel.lost)
       channel.ack(message)
     },
     drop() {
