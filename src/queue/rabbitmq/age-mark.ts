@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Channel } from 'amqplib'
 import { asDuckfleetError } from '../../errors.js'
 import { createWaiters } from '../waiters.js'
@@ -114,7 +115,9 @@ export function createAgeMark({ keeper, work, queues }: AgeMarkDeps): AgeMark {
         })
       }
       // All that are published at once wait: the look must come before the first of them.
-      if (looking !== undefined) await seen.wait(signal)
+      if (looking === undefined) return
+      setMaxListeners(0, signal)
+      await seen.wait(signal)
     },
     async close() {
       // What is left by the last message should arrive, but not at the price of a long goodbye.

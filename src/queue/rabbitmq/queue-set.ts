@@ -5,7 +5,7 @@ import { ageArguments, failedArguments, retryArguments, workArguments } from './
 import type { QueueArguments } from './queue-arguments.js'
 import { ageQueue, failedQueue, retryQueues } from './topology.js'
 
-/** A work queue and the queues that belong to it, declared when they are needed, again after every connection. */
+/** A work queue and the queues that belong to it, declared when they are needed, and again after a connection was lost. */
 export interface QueueSet {
   /** The work queue and the failed messages; says what to set when the broker would take long jobs back. */
   ensureAll(link: Link): Promise<void>
@@ -28,7 +28,8 @@ export function createQueueSet(
 
   const declare = (link: Link, name: string, again: boolean): ReturnType<typeof declareQueue> => {
     const before = known.get(name)
-    if (before?.link === link && !again) return before.found
+    // As long as that connection lives, the broker did not start anew: the others need not look again.
+    if (before !== undefined && !before.link.lost.aborted && !again) return before.found
     const found = declareQueue(link, name, argumentsOf(work, name, link))
     known.set(name, { link, found })
     found.catch(() => {

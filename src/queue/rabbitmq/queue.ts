@@ -21,9 +21,19 @@ export interface RabbitQueueOptions {
   readonly publishLimitMs?: number
 }
 
+/**
+ * Connections that queues share. Consumers have one of their own, which never publishes: a broker that is short of memory or
+ * disk stops reading from those that do, and acks would wait with the messages.
+ */
+export interface Links {
+  readonly keeper: LinkKeeper
+  /** Opened when it is first asked for. Rejects as {@link keepLink} does; the signal ends the waiting. */
+  readonly consuming: (signal: AbortSignal) => Promise<LinkKeeper>
+}
+
 /** A queue on a broker whose connections others share; see {@link Queue}. */
 export async function createRabbitQueue(
-  keeper: LinkKeeper,
+  { keeper, consuming }: Links,
   queue: string,
   options: RabbitQueueOptions,
 ): Promise<Queue> {
@@ -39,7 +49,7 @@ export async function createRabbitQueue(
     await Promise.all([publisher.close(), age.close()])
   }
   const open = async (stop: AbortSignal): Promise<ConsumerChannel> => {
-    const link = await keeper.link(stop, Infinity)
+    const link = await (await consuming(stop)).link(stop, Infinity)
     await queues.ensure(link, queue, false)
     return openConsumer(link, queue, options.deliveryTimeoutMs, stop)
   }
