@@ -2,39 +2,31 @@ import type { ConsumeMessage } from 'amqplib'
 import { DuckfleetError } from '../../errors.js'
 import type { FailedView, HeldMessage } from '../port-failed.js'
 import { isNotFound } from './broker-errors.js'
-import { declareQueue } from './declare.js'
 import { openHolding } from './failed-channel.js'
 import type { HoldingChannel } from './failed-channel.js'
 import { readFailed } from './failed-message.js'
-import { headersOf, wholeNumber } from './incoming.js'
 import { againLetter } from './letter.js'
 import type { Link } from './link.js'
+import type { LookGuard } from './look-guard.js'
 import type { Publisher } from './publisher.js'
-import { failedArguments } from './queue-arguments.js'
 import { failedQueue } from './topology.js'
 
-/** From RabbitMQ 4.0 on a queue of somebody else's drops what went back 20 times. */
-const WARY_FROM = 10
-
-/** The failed messages of a work queue; `send` takes those that go back to it. */
-export async function openFailedView(link: Link, work: string, send: Publisher['send']): Promise<FailedView> {
+/** The failed messages of a work queue; `send` takes those that go back to it. Throws what the guard does. */
+export async function openFailedView(
+  link: Link,
+  work: string,
+  send: Publisher['send'],
+  guard: LookGuard,
+): Promise<FailedView> {
   const queue = failedQueue(work)
   const channel = await holding(link, queue)
   if (channel === undefined) return NOTHING
   let seen = 0
-  let safe = false
-
-  /** Looking must not use messages up. */
-  const check = async (message: ConsumeMessage): Promise<void> => {
-    const returned = wholeNumber(headersOf(message.properties)['x-delivery-count']) ?? 0
-    if (safe || returned < WARY_FROM || !link.version.atLeast(4, 0)) return
-    safe = (await declareQueue(link, queue, failedArguments(link))) === 'wanted'
-    if (safe) return
-    const hint = `set a policy with delivery-limit -1 for it`
-    throw new DuckfleetError(
-      'usage',
-      `messages of ${queue} were looked at ${returned} times, and RabbitMQ may drop them after 20: ${hint}`,
-    )
+  try {
+    if (channel.waiting > 0) await guard.begin()
+  } catch (error) {
+    await channel.close().catch(() => undefined)
+    throw error
   }
   const hold = (message: ConsumeMessage): HeldMessage => ({
     message: { ...readFailed(message), content: message.content },
@@ -59,7 +51,7 @@ export async function openFailedView(link: Link, work: string, send: Publisher['
         seen = channel.waiting
         return undefined
       }
-      await check(message)
+      guard.check(message)
       seen += 1
       return hold(message)
     },
