@@ -5,7 +5,7 @@ import { familyOf } from './depth-family.js'
 import { keepLink } from './link-keeper.js'
 import type { LinkKeeper, RabbitOptions } from './link-keeper.js'
 import { readDetails } from './management.js'
-import { managementAccess } from './management-access.js'
+import { answerLimitMs, managementAccess } from './management-access.js'
 import { countMessages } from './passive-depth.js'
 import type { Counted } from './passive-depth.js'
 
@@ -21,7 +21,6 @@ const INTERVAL_MS = 2_000
 const AMAZON_INTERVAL_MS = 60_000
 /** An API that was not there is left alone so long. */
 const PAUSE_MS = 60_000
-const LIMIT_MS = { named: 10_000, guessed: 2_000 } as const
 /** Somebody waits for the answer. */
 const START_LIMIT_MS = 5_000
 
@@ -36,7 +35,7 @@ export async function openDepths(options: DepthsOptions, signal: AbortSignal): P
   let keeper: LinkKeeper | undefined
   let missing: string | undefined
   let next = 0
-  const limitMs = LIMIT_MS[options.management === undefined ? 'guessed' : 'named']
+  const limitMs = answerLimitMs(options.management)
 
   const ask = (questions: readonly DepthQuestion[], asked: AbortSignal): Promise<Details[]> => {
     const access = managementAccess(credentials, options)

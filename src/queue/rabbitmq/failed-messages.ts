@@ -7,7 +7,7 @@ import { openFailedView } from './failed-view.js'
 import { keepLink } from './link-keeper.js'
 import type { RabbitOptions } from './link-keeper.js'
 import { createLookGuard } from './look-guard.js'
-import { managementAccess } from './management-access.js'
+import { answerLimitMs, managementAccess } from './management-access.js'
 import { createPublisher } from './publisher.js'
 import { failedArguments } from './queue-arguments.js'
 import { createQueueSet } from './queue-set.js'
@@ -17,8 +17,6 @@ import { failedQueue } from './topology.js'
 const START_LIMIT_MS = 5_000
 /** For one message to get back to its work queue. */
 const PUBLISH_LIMIT_MS = 60_000
-/** For the management API. */
-const ASK_LIMIT_MS = 2_000
 
 export interface FailedOptions extends RabbitOptions {
   /** Address of the management API, which knows how often a queue delivers; undefined: the usual one for the broker's host. */
@@ -56,7 +54,8 @@ export async function openFailedMessages(
           const credentials = await options.credentials({ fresh: false }, signal)
           const access = managementAccess(credentials, options)
           const { vhost } = credentials
-          return readDeliveryLimit(access, { vhost, queue, version: link.version }, ASK_LIMIT_MS, signal)
+          const limitMs = answerLimitMs(options.management)
+          return readDeliveryLimit(access, { vhost, queue, version: link.version }, limitMs, signal)
         },
         isOurs: async () => (await declareQueue(link, queue, failedArguments(link))) === 'wanted',
       },
