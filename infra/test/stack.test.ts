@@ -324,6 +324,28 @@ describe('alarms for people', () => {
     })
   })
 
+  it.each([
+    ['small', 'migrate_duckdb_release'],
+    ['big', 'migrate_duckdb_release_big'],
+  ])('of the oldest message of the %s queue read what the task puts for %s', (size, queue) => {
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      AlarmName: `duckfleet-dev-${size}-oldest-message`,
+      Namespace: 'duckfleet/dev',
+      MetricName: 'OldestMessageSeconds',
+      Dimensions: [{ Name: 'Queue', Value: queue }],
+      Statistic: 'Maximum',
+      Period: 60,
+    })
+  })
+
+  it('tell when messages wait and no worker takes them, whatever their age', () => {
+    for (const size of ['small', 'big'])
+      template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+        AlarmName: `duckfleet-dev-${size}-no-consumers`,
+        Metrics: Match.arrayWith([Match.objectLike({ Expression: 'IF(ready > 0 AND consumers < 1, 1, 0)' })]),
+      })
+  })
+
   it('tell when nothing measures the queues', () => {
     for (const size of ['small', 'big'])
       template.hasResourceProperties('AWS::CloudWatch::Alarm', {

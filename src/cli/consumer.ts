@@ -148,6 +148,7 @@ async function work(all: Work): Promise<Readonly<Record<string, number>>> {
         log.event('info', 'job started', { ...mark, message: delivery.id })
         return {
           ...job,
+          policy: { ...job.policy, replaceUntil: delivery.publishedAt },
           onStep: (step) => {
             metrics.step(step)
             log.step(step, mark)

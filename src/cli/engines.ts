@@ -16,13 +16,31 @@ export interface EnginesOptions {
   readonly environment: Environment
 }
 
+const LIST_EXAMPLES = `
+Examples:
+  $ duckfleet engines list           as a table
+  $ duckfleet engines list --json    one JSON object a line`
+const INSTALL_EXAMPLES = `
+Examples:
+  $ duckfleet engines install 1.4.4                another target
+  $ duckfleet engines install wasm:0.5.1 0.8.1     a reader of older files, and a target that is compiled if need be
+
+Exit status: 0 all well; 1 one could not be installed; 2 wrong usage.`
+const EXAMPLES = `
+Examples:
+  $ duckfleet engines list             every engine there is, and which are installed
+  $ duckfleet engines install 1.4.4    one more`
+
 /** `duckfleet engines list` and `duckfleet engines install R…`. */
 export function enginesCommand(context: CommandContext, options: EnginesOptions): Command {
-  const engines = new Command('engines').description('show and install DuckDB engines')
+  const engines = new Command('engines')
+    .description('show and install DuckDB engines')
+    .addHelpText('after', EXAMPLES)
   engines
     .command('list')
     .description('show every engine that can be had: release, driver, what it opens, whether it is installed')
     .option('--json', 'print one JSON object a line')
+    .addHelpText('after', LIST_EXAMPLES)
     .action(async ({ json }: { json?: boolean }) => {
       await list(context, options, json === true)
     })
@@ -30,6 +48,7 @@ export function enginesCommand(context: CommandContext, options: EnginesOptions)
     .command('install')
     .description('fetch engines into the engine folder, with npm')
     .argument('<release...>', 'such as 1.4.4, 0.8.1, native:0.8.1, wasm:0.5.1')
+    .addHelpText('after', INSTALL_EXAMPLES)
     .action(async (names: string[]) => {
       if (!(await installAll(names, context, options))) context.setExitCode(1)
     })

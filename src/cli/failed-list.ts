@@ -44,7 +44,7 @@ export function failedListCommand(context: CommandContext, deps: FailedDeps): Co
 }
 
 const SHOW_EXAMPLES = `
-Example:
+Examples:
   $ duckfleet failed show 9324670152232788/VolumeCases.duckdb --env prod    the id as the list tells it`
 
 /** `duckfleet failed show ID`: everything that is known of one. */

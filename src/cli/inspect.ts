@@ -6,12 +6,21 @@ import { inspectFile } from './inspection.js'
 import type { Inspection } from './inspection.js'
 import type { CommandContext } from './io.js'
 
+const EXAMPLES = `
+Examples:
+  $ duckfleet inspect old.duckdb                what one file is
+  $ duckfleet inspect trackers/                 every *.duckdb of a folder, at any depth
+  $ duckfleet inspect trackers/ --json          one JSON object a line
+
+Exit status: 0 all well; 1 a file is no database, damaged, or not there; 2 wrong usage.`
+
 /** `duckfleet inspect FILE…`: what files are, from their headers, with no engine. Status 1 if any is not readable. */
 export function inspectCommand(context: CommandContext): Command {
   return new Command('inspect')
     .description('show what DuckDB files are: storage version, release, encryption, WAL')
     .argument('<file...>', 'files, or folders to search for *.duckdb')
     .option('--json', 'print one JSON object a line')
+    .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], options: { json?: boolean }) => {
       const allWell = await inspectAll(paths, options.json === true, context)
       if (!allWell) context.setExitCode(1)

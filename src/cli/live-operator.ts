@@ -15,8 +15,8 @@ export const liveOperator: Pick<FleetAdapters, 'openDepths' | 'openFailed'> = {
     }),
   openFailed: (fleet, onEvent, signal) =>
     withCredentials(fleet, (credentials) => {
-      const { rabbitHeartbeatSeconds: heartbeatSeconds } = fleet
-      return openFailedMessages({ credentials, onEvent, heartbeatSeconds }, signal)
+      const { rabbitHeartbeatSeconds: heartbeatSeconds, rabbitManagement: management, ca } = fleet
+      return openFailedMessages({ credentials, onEvent, heartbeatSeconds, management, ca }, signal)
     }),
 }
 

@@ -36,7 +36,8 @@ Examples:
 
 Ready messages and consumers are counted by RabbitMQ as you ask. The rest comes from its management API
 (RABBIT_MANAGEMENT_URL, else the usual port of the broker), may be 10 s old, and is not known without it. Rates are
-means of a minute, of the big queue of ten. No message is taken or moved.
+means of a minute, of the big queue of ten. No message that waits has waited longer than the oldest, as workers and
+publishers tell it, who leave their times in QUEUE.oldest. No message is taken or moved.
 
 Exit status: 0 all well; 1 the broker cannot be reached, or figures for CloudWatch are missing; 2 wrong usage; 130 or
 143 stopped by a signal.`
@@ -87,7 +88,7 @@ export async function lookAtQueues(
   const { missing } = reading
   if (missing !== undefined && !told.has(missing)) {
     told.add(missing)
-    context.io.err(`${missing}. Only ready messages and consumers are known without it`)
+    context.io.err(`${missing}. Only ready messages, consumers and the oldest message are known without it`)
   }
   return figuresOf(reading, Date.now())
 }

@@ -36,7 +36,7 @@ export function scaleCommand(context: CommandContext, deps: ScaleAutoDeps): Comm
       new Command(size)
         .description(`set how many tasks work on ${size} files`)
         .addArgument(new Argument('<n>', 'tasks')),
-    ).addHelpText('after', `\nExample:\n  $ duckfleet scale ${size} 10 --env prod`)
+    ).addHelpText('after', `\nExamples:\n  $ duckfleet scale ${size} 10 --env prod`)
     command.action(async (tasks: string, flags: ScaleFlags) => {
       await scaleTo({ [size]: parseTasks(tasks) }, flags, context, deps)
     })

@@ -116,14 +116,14 @@ async function compareExisting(run: Run, existing: StoredFile, request: UpgradeR
   const head = await store.readHead(key, existing, HEADER_BYTES, signal)
   const found = parseHeader(head, existing.size)
   if (found.kind !== 'database' || !alreadyWrittenBy(requireDatabase(found, draft.destination), target))
-    throw occupied(draft.destination, `it is no database of ${target.release}`)
+    throw occupied(run, existing, `it is no database of ${target.release}`)
   await timed(draft, 'download', () => store.download(key, existing, request.destination, {}, signal))
   try {
     // Always in full: how well our own new files are proved says nothing of one that somebody else may have made.
     describe(draft, await deps.compare({ ...request, verify: 'full' }, signal))
   } catch (error) {
     const { code, message } = asDuckfleetError(error)
-    if (code === 'difference') throw occupied(draft.destination, message, error)
+    if (code === 'difference') throw occupied(run, existing, message, error)
     throw error
   }
   await assertSourceUnchanged(run)
@@ -144,12 +144,18 @@ async function assertSourceUnchanged({ places, examined, draft, deps, signal }: 
   )
 }
 
-function occupied(destination: string, why: string, cause?: unknown): DuckfleetError {
-  return new DuckfleetError(
-    'usage',
-    `${destination} exists already and is not this file upgraded: ${why}; move it away, or allow overwriting (OVERWRITE=true)`,
-    { cause },
-  )
+function occupied(
+  { draft, deps }: Run,
+  { writtenAt }: StoredFile,
+  why: string,
+  cause?: unknown,
+): DuckfleetError {
+  const { destination } = draft
+  const sentence =
+    deps.policy.existing === 'replace'
+      ? `${destination} was written at ${new Date(writtenAt).toISOString()}, after its message was published, and is not this file upgraded: ${why}; to replace it all the same, publish it again`
+      : `${destination} exists already and is not this file upgraded: ${why}; move it away, or allow overwriting (OVERWRITE=true)`
+  return new DuckfleetError('usage', sentence, { cause })
 }
 
 function describe(draft: Draft, result: UpgradeResult): void {

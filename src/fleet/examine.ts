@@ -37,6 +37,11 @@ export interface ExaminePolicy {
   readonly target: Target
   /** What becomes of a destination that is there: it is refused, replaced, or compared with the source. */
   readonly existing: 'refuse' | 'replace' | 'compare'
+  /**
+   * Milliseconds since 1970: with `replace`, a destination that was written later is compared nevertheless. It is what this
+   * very job wrote before, or somebody works with it already.
+   */
+  readonly replaceUntil?: number | undefined
   /** The destination is the source, and a backup is kept. */
   readonly inPlace: boolean
   /** Throws a DuckfleetError `unreadable` when the file is encrypted or no installed engine opens it. */
@@ -63,11 +68,18 @@ export async function examine(
   const header = requireDatabase(found, path)
   assertOpens(header, path, policy)
   const existing = await checkDestination(file, destination, policy, signal)
-  if (existing !== undefined && policy.existing === 'compare' && !policy.inPlace)
+  if (existing !== undefined && isCompared(existing, policy))
     return { file, header, action: 'compare', existing, bytesIn }
   // Rows in a WAL are not in the file yet: its bytes alone would lose them.
   const asIs = file.wals.length === 0 && alreadyWrittenBy(header, policy.target)
   return { file, header, action: asIs ? 'copy' : 'migrate', bytesIn }
+}
+
+function isCompared(
+  { writtenAt }: StoredFile,
+  { existing, replaceUntil = Infinity, inPlace }: ExaminePolicy,
+): boolean {
+  return !inPlace && (existing === 'compare' || (existing === 'replace' && writtenAt > replaceUntil))
 }
 
 function assertOpens(header: StorageHeader, path: string, { assertReadable }: ExaminePolicy): void {

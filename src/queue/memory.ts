@@ -65,6 +65,7 @@ export function createMemoryQueue({ capacity }: MemoryQueueOptions): MemoryQueue
       lost: NEVER,
       body,
       id,
+      publishedAt: undefined,
       attempts,
       ack: () => settle(() => undefined),
       retry: (_reason, delayMs) =>

@@ -13,7 +13,7 @@ export interface QueueDepth {
   readonly ackRate: number | undefined
   /** Bytes of the messages that wait; those of the files that they name are not known to a queue. */
   readonly messageBytes: number | undefined
-  /** When the message was published that is next: milliseconds since 1970. */
+  /** Since when messages may be waiting: milliseconds since 1970. None has waited longer since it was last published. */
   readonly oldestAt: number | undefined
 }
 

@@ -41,6 +41,7 @@ async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undef
       size: Number(info.size),
       version: versionText(info),
       identity: `${info.dev}:${info.ino}`,
+      writtenAt: Number(info.mtimeMs),
     }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined

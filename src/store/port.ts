@@ -16,6 +16,8 @@ export interface StoredFile {
   readonly version: string
   /** Opaque; two names with one identity are one and the same file (device and inode, or bucket and key). */
   readonly identity: string
+  /** When these bytes became the file's content, by the store's clock: milliseconds since 1970. */
+  readonly writtenAt: number
   readonly wals: readonly StoredWal[]
 }
 

@@ -6,10 +6,17 @@ import type { EcsServer } from '../support/aws-servers.js'
 import { PROJECT } from '../support/cli.js'
 import { TestFleet } from '../support/fleet.js'
 import { fixture } from '../support/fixtures.js'
+import { until } from '../support/processes.js'
 import { services } from '../support/services.js'
 
-/** What the documentation shows; `UPDATE_TRANSCRIPT=1` writes it anew. */
-const DOCUMENT = join(PROJECT, 'docs', 'campaign.md')
+/** What the documentation shows, in full and in short; `UPDATE_TRANSCRIPT=1` writes both anew. */
+const DOCUMENTS = [
+  { path: join(PROJECT, 'docs', 'campaign.md'), told: (transcript: string) => transcript },
+  { path: join(PROJECT, 'README.md'), told: shortened },
+]
+const MARK = '<!-- made by tests/integration/campaign.test.ts -->\n\n```\n'
+
+const CLI = join('src', 'cli', 'main.js')
 
 /** A vhost of this test's own, so that its queues can have the names that everybody's have. */
 const VHOST = `campaign-${process.pid}`
@@ -60,12 +67,30 @@ async function addSamples(): Promise<{ readonly key: string; readonly bytes: Buf
 
 /** Runs a command as an operator types it; gives the prompt, the command and what was seen. */
 async function session(command: string): Promise<string> {
-  const { code, stdout, stderr } = await fleet.start(join('src', 'cli', 'main.js'), command.split(' ')).ended
+  const { code, stdout, stderr } = await fleet.start(CLI, command.split(' ')).ended
   // How far it is, and then how it is.
   const said = command.startsWith('scale') ? stderr + stdout : stdout + stderr
-  const seen = `$ duckfleet ${command}\n${said}`
   const status = code === 0 ? '' : `(exit status ${String(code)})\n`
-  return (seen + status).replaceAll(fleet.path('src'), '/mnt/old').replaceAll(fleet.path('dst'), '/mnt/new')
+  return withPrompt(command, said + status)
+}
+
+function withPrompt(command: string, said: string): string {
+  const seen = `$ duckfleet ${command}\n${said}`
+  return seen.replaceAll(fleet.path('src'), '/mnt/old').replaceAll(fleet.path('dst'), '/mnt/new')
+}
+
+/** Looks again and again while something goes on, until Ctrl-C; gives the look that a terminal shows then. */
+async function watched(command: string, meanwhile: () => Promise<void>): Promise<string> {
+  const watching = fleet.start(CLI, command.split(' '))
+  await meanwhile()
+  // Each look is a line with its time, and a table in a frame.
+  const looks = (): string[] => watching.said().match(/^\d{4}-.*\n┌(.*\n)*?└.*\n/gm) ?? []
+  const before = looks().length
+  // What the broker measures every five seconds is in a look a little later.
+  await until(() => looks().length >= before + 5, 60_000)
+  watching.child.kill('SIGINT')
+  expect((await watching.ended).code).toBe(130)
+  return withPrompt(command, `${looks().at(-1) ?? ''}^C\n`)
 }
 
 async function work(): Promise<void> {
@@ -76,14 +101,20 @@ async function campaign(): Promise<string> {
   const damaged = await addSamples()
   await truncate(fleet.path('src', damaged.key), damaged.bytes.length - 900_000)
   const parts = [await session('publish efs-efs'), await session('queues'), await session('scale small 2')]
-  await work()
-  parts.push('# the workers work\n', await session('failed list'))
+  parts.push('# the workers work\n', await watched('queues --watch', work), await session('failed list'))
   await writeFile(fleet.path('src', damaged.key), damaged.bytes)
   parts.push('# the file is copied again from where it is whole\n', await session('failed retry'))
   await work()
   parts.push('# the workers work\n', await session('queues'), await session('scale small 0'))
   parts.push(await session(`inspect ${fleet.path('dst')}`))
   return parts.join('\n')
+}
+
+/** The same with less of what repeats: of queues the small ones, of files the first; `…` for what is left out. */
+function shortened(transcript: string): string {
+  return transcript
+    .replaceAll(/^│ \S+_big.*\n(?=(│ \S+_big.*\n)*└)/gm, '')
+    .replaceAll(/^(\/mnt\/new.*\n)(\/mnt\/new.*\n)+/gm, '$1…\n')
 }
 
 /** What stays the same from run to run: without numbers, times, widths, and what RabbitMQ knows only later. */
@@ -100,13 +131,15 @@ function shape(text: string): string {
 
 it('goes from publishing to done as the documentation shows it', async () => {
   const transcript = await campaign()
-  const start = '<!-- made by tests/integration/campaign.test.ts -->\n\n```\n'
-  const before = await readFile(DOCUMENT, 'utf8')
-  const [head = '', rest = ''] = before.split(start)
-  if (process.env['UPDATE_TRANSCRIPT'] === '1') {
-    await writeFile(DOCUMENT, `${head}${start}${transcript}\`\`\`\n`)
-  } else {
-    expect(shape(transcript)).toBe(shape(rest.slice(0, rest.indexOf('```\n'))))
+  for (const { path, told } of DOCUMENTS) {
+    const before = await readFile(path, 'utf8')
+    const [head = '', rest = ''] = before.split(MARK)
+    const end = rest.indexOf('```\n')
+    if (process.env['UPDATE_TRANSCRIPT'] === '1') {
+      await writeFile(path, head + MARK + told(transcript) + rest.slice(end))
+    } else {
+      expect(shape(told(transcript))).toBe(shape(rest.slice(0, end)))
+    }
   }
   expect(await fleet.waiting()).toEqual({})
   expect(await fleet.leftovers()).toEqual([])

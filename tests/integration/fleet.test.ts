@@ -118,4 +118,51 @@ describe('a whole campaign', () => {
     expect(now.every((bytes, i) => digests[i]?.equals(bytes) === true)).toBe(true)
     expect(await fleet.waiting()).toEqual({})
   })
+
+  it.each(['efs', 's3'] as const)(
+    'replaces on %s what was there when its messages were published, and nothing later',
+    async (datastore) => {
+      await addSources('efs-efs')
+      const [key = ''] = samples.keys()
+      const destination =
+        datastore === 's3'
+          ? { destination_bucket: fleet.environment['DESTINATION_BUCKET'], dest_key: key }
+          : {}
+      const body = { source_datastore: 'efs', destination_datastore: datastore, key, ...destination }
+      const write = async (bytes: string): Promise<void> => {
+        await mkdir(fleet.path('dst', dirname(key)), { recursive: true })
+        await (datastore === 's3'
+          ? fleet.destination.put(key, Buffer.from(bytes))
+          : writeFile(fleet.path('dst', key), bytes))
+      }
+      const there = async (): Promise<Buffer> =>
+        Buffer.from(
+          (datastore === 's3' ? await fleet.destination.get(key) : await readFile(fleet.path('dst', key))) ??
+            '',
+        )
+      /** The same message, sent so many seconds ago. */
+      const arrives = async (secondsAgo: number): Promise<unknown> => {
+        const timestamp = Math.floor(Date.now() / 1000) - secondsAgo
+        await fleet.send('small', JSON.stringify(body), { timestamp })
+        const worker = fleet.consume('small', { more: { OVERWRITE: 'true' } })
+        expect((await worker.ended).code).toBe(0)
+        const [report] = reportsOf([worker]).values()
+        return [report?.outcome, [...(report?.warnings ?? []), report?.error?.message].join()]
+      }
+      await fleet.declareQueues()
+      await write('old')
+      expect(await arrives(-5)).toEqual(['migrated', ''])
+      const finished = await there()
+      expect(await arrives(60)).toEqual(['migrated', expect.stringContaining('nothing was written')])
+      expect(finished.equals(await there())).toBe(true)
+      await write('of somebody who works with it')
+      expect(await arrives(60)).toEqual([
+        'failed',
+        expect.stringContaining('after its message was published'),
+      ])
+      expect(String(await there())).toBe('of somebody who works with it')
+      expect(await arrives(-5)).toEqual(['migrated', ''])
+      expect((await fleet.takeFailed('small')).map(({ reason }) => reason)).toEqual(['usage'])
+    },
+  )
 })

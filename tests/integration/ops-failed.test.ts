@@ -22,7 +22,7 @@ let environment: Record<string, string>
 beforeEach(async () => {
   small = someQueue()
   folder = await mkdtemp(join(tmpdir(), 'duckfleet-failed-'))
-  environment = { RABBIT_URL: url, QUEUE_NAME: small }
+  environment = { RABBIT_URL: url, RABBIT_MANAGEMENT_URL: services().rabbitManagementUrl, QUEUE_NAME: small }
 })
 afterEach(async () => {
   await deleteQueues(url, [...familyOf(small), ...familyOf(`${small}_big`)])
@@ -104,7 +104,7 @@ describe('duckfleet failed list', () => {
     const [entry] = objects(await failed(['list', '--json']))
     const shown = await failed(['show', String(entry?.['id']), 'nobody'])
     expect(shown.out).toContain(`body     ${bodyOf('4', 'file')}`)
-    expect([shown.status, shown.err]).toEqual([1, ['no failed message has the id nobody']])
+    expect([shown.status, shown.err.at(-1)]).toEqual([1, 'no failed message has the id nobody'])
   })
 
   it.each([
@@ -113,6 +113,81 @@ describe('duckfleet failed list', () => {
     ['--queue', 'huge'],
   ])('refuses %s %s', async (...args) => {
     expect((await failed(['list', ...args])).status).toBe(2)
+  })
+})
+
+describe('failed messages of a queue that drops what it delivers too often', () => {
+  const manage = async (method: string, path: string, body?: unknown): Promise<string> => {
+    const { origin, username, password } = new URL(services().rabbitManagementUrl)
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+    const response = await fetch(`${origin}/api/${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    expect(response.ok).toBe(true)
+    return response.text()
+  }
+  const policy = async (limit: number | undefined): Promise<void> => {
+    const path = `policies/%2F/${small}`
+    if (limit === undefined) await manage('DELETE', path)
+    else await manage('PUT', path, { pattern: `^${small}`, definition: { 'delivery-limit': limit } })
+  }
+  /** The management API tells of a policy some seconds later. */
+  const told = (limit: number): Promise<void> =>
+    until(async () => {
+      const answer = await manage('GET', `queues/%2F/${failedQueue(small)}`)
+      return answer.includes(`"delivery-limit":${limit}`)
+    }, 20_000)
+
+  it('are not looked at when few looks would use them up, and what to do is said', async () => {
+    await addFailures(url, small, FOUR)
+    await policy(2)
+    try {
+      await told(2)
+      const drop = ['drop', '--yes', '--output', join(folder, 'dropped.jsonl')]
+      for (const command of [['list'], ['retry'], drop, ['list'], ['list']]) {
+        const ran = await failed(command)
+        expect(ran.status).toBe(2)
+        expect(ran.err.at(-1)).toMatch(
+          /drops messages of .*\.failed after 2 deliveries.*nothing was looked at/,
+        )
+        expect(ran.err.at(-1)).toMatch(/set a policy for \^.*\.failed\$/)
+      }
+      expect(await idsIn(failedQueue(small))).toEqual(['a', 'b', 'c', 'd'])
+      expect(await readdir(folder)).toEqual([])
+    } finally {
+      await policy(undefined)
+    }
+  })
+
+  it('are looked at with a warning when many would, and no more before they do', async () => {
+    await addFailures(url, small, [{ id: 'a', tracker: '1', reason: 'corrupt' }])
+    await policy(20)
+    try {
+      await told(20)
+      const statuses: number[] = []
+      for (let looks = 0; looks < 13; looks++) {
+        const ran = await failed(['list'])
+        expect(ran.err.join('\n')).toContain('after 20 deliveries, and each look is one')
+        statuses.push(ran.status)
+      }
+      expect(statuses.lastIndexOf(0)).toBe(9)
+      expect(statuses.slice(10)).toEqual([2, 2, 2])
+      expect(await waitingIn(failedQueue(small))).toBe(1)
+    } finally {
+      await policy(undefined)
+    }
+  })
+
+  it('are looked at without a management API, which is said', async () => {
+    await addFailures(url, small, FOUR)
+    const nowhere = { ...environment, RABBIT_MANAGEMENT_URL: 'http://127.0.0.1:1' }
+    const ran = await failed(['list', '--json'], { environment: nowhere })
+    expect([ran.status, ran.out.length]).toEqual([0, 4])
+    expect(ran.err[0]).toMatch(
+      /is not known: the management API at http:\/\/127\.0\.0\.1:1 cannot be reached/,
+    )
   })
 })
 

@@ -13,7 +13,7 @@ import { readFailed } from '../../src/queue/rabbitmq/failed-message.js'
 import type { FailedLetter } from '../../src/queue/rabbitmq/failed-message.js'
 import { failedQueue } from '../../src/queue/rabbitmq/topology.js'
 import { enginesOf } from './processes.js'
-import { connectTo, deleteQueues, familyOf, sendRaw, takeAll, withChannel } from './rabbit.js'
+import { connectTo, deleteQueues, familyOf, placesOf, sendRaw, takeAll, withChannel } from './rabbit.js'
 import { createBucket } from './s3.js'
 import type { TestBucket } from './s3.js'
 import { services } from './services.js'
@@ -161,7 +161,7 @@ export class TestFleet {
   /** Messages that are ready, by queue; the queues that are not there have none. */
   async waiting(): Promise<Readonly<Record<string, number>>> {
     const counts: Record<string, number> = {}
-    for (const name of [...familyOf(this.queue), ...familyOf(`${this.queue}_big`)]) {
+    for (const name of [this.queue, `${this.queue}_big`].flatMap(placesOf)) {
       const count = await withChannel(
         this.rabbitUrl,
         async (channel) => (await channel.checkQueue(name)).messageCount,

@@ -4,7 +4,7 @@ import type { Channel, ConsumeMessage, Options } from 'amqplib'
 import { connectRabbit } from '../../src/queue/rabbitmq/broker.js'
 import type { Broker } from '../../src/queue/rabbitmq/broker.js'
 import type { RabbitEvent, RabbitOptions } from '../../src/queue/rabbitmq/link-keeper.js'
-import { failedQueue, retryQueues } from '../../src/queue/rabbitmq/topology.js'
+import { ageQueue, failedQueue, retryQueues } from '../../src/queue/rabbitmq/topology.js'
 import type { RabbitCredentials } from '../../src/queue/rabbitmq/link.js'
 
 /** A queue name that no other test has. */
@@ -91,9 +91,14 @@ export async function takeAll(url: string, queue: string): Promise<ConsumeMessag
   })
 }
 
+/** Where messages of a work queue can be. */
+export function placesOf(name: string): string[] {
+  return [name, failedQueue(name), ...retryQueues(name).map((queue) => queue.name)]
+}
+
 /** A work queue and all queues that may belong to it. */
 export function familyOf(name: string): string[] {
-  return [name, failedQueue(name), ...retryQueues(name).map((queue) => queue.name)]
+  return [...placesOf(name), ageQueue(name)]
 }
 
 /** Deletes queues; those that are not there do not matter. */

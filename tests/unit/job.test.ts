@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, readdir, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DuckfleetError } from '../../src/errors.js'
 import type { ErrorCode } from '../../src/errors.js'
@@ -183,6 +183,29 @@ describe('the destination', () => {
     expect(await bench.text('dst/a.duckdb')).toBe('precious')
     expect((await bench.run('a.duckdb', { existing: 'replace' })).outcome).toBe('migrated')
     expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
+  })
+
+  it('is not replaced but compared when it was written after its message was published', async () => {
+    await bench.put('dst/a.duckdb', database(64))
+    const { mtimeMs } = await stat(bench.path('dst/a.duckdb'))
+    const before = { existing: 'replace', replaceUntil: mtimeMs - 1 } as const
+    // What a job wrote whose message came again.
+    expect(await bench.run('a.duckdb', before)).toMatchObject({ outcome: 'migrated', error: null })
+    expect([bench.comparisons.length, bench.requests.length]).toEqual([1, 0])
+    // What somebody wrote to it since.
+    bench.compare = () => Promise.reject(new DuckfleetError('difference', 'table t has 3 rows, not 2'))
+    const report = await bench.run('a.duckdb', before)
+    expect(report).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
+    expect(report.error?.message).toMatch(
+      /was written at .*, after its message was published.*publish it again/,
+    )
+    // Published again, or by somebody who does not say when.
+    for (const replaceUntil of [mtimeMs, undefined]) {
+      await bench.put('dst/a.duckdb', 'old')
+      await utimes(bench.path('dst/a.duckdb'), mtimeMs / 1000 - 60, mtimeMs / 1000 - 60)
+      expect((await bench.run('a.duckdb', { existing: 'replace', replaceUntil })).outcome).toBe('migrated')
+      expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
+    }
   })
 
   it('is refused when it appears while the job runs', async () => {

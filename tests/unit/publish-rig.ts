@@ -54,7 +54,7 @@ export function fakeStore(
       if (error !== undefined) return Promise.reject(error)
       const file = files[key]
       if (file === undefined) return Promise.resolve(undefined)
-      return Promise.resolve({ size: file.size, version: 'v1', identity: key, wals: [] })
+      return Promise.resolve({ size: file.size, version: 'v1', identity: key, writtenAt: 0, wals: [] })
     },
     readHead: (key, _file, length) =>
       Promise.resolve((files[key]?.bytes ?? new Uint8Array()).subarray(0, length)),

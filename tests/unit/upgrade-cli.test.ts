@@ -215,7 +215,14 @@ describe('wrong usage ends with 2 and one line that says what to do', () => {
 })
 
 describe('help', () => {
-  it.each([[['--help']], [['upgrade', '--help']]])('%j goes to stdout, with examples', async (args) => {
+  const ALL = [
+    ...['', 'inspect', 'upgrade', 'verify', 'publish', 'consume', 'plan', 'queues'],
+    ...['scale', 'scale small', 'scale big', 'scale auto'],
+    ...['failed', 'failed list', 'failed show', 'failed retry', 'failed drop'],
+    ...['engines', 'engines list', 'engines install'],
+  ]
+  it.each(ALL)('of %j goes to stdout, with examples', async (command) => {
+    const args = [...command.split(' ').filter((word) => word !== ''), '--help']
     expect(await duckfleet(...args)).toBe(0)
     expect(out.join('\n')).toContain('Examples:')
     expect(err).toEqual([])

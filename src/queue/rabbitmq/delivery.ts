@@ -3,6 +3,7 @@ import { DuckfleetError } from '../../errors.js'
 import type { Delivery } from '../port.js'
 import { lostError } from './consumer-channel.js'
 import type { ConsumerChannel } from './consumer-channel.js'
+import { publishedAt } from './incoming.js'
 import type { Incoming } from './incoming.js'
 import { failedHeaders, sameLetter } from './letter.js'
 import type { Publisher } from './publisher.js'
@@ -35,6 +36,12 @@ export async function move(
   await channel.ack(message)
 }
 
+/** AMQP tells whole seconds: the end of the one in which it was published. */
+function publishedMs(message: ConsumeMessage): number | undefined {
+  const seconds = publishedAt(message)
+  return seconds === undefined ? undefined : seconds * 1000 + 999
+}
+
 /** The delivery, and what to do when its consumer leaves it. */
 export function createDelivery(
   settling: Settling,
@@ -55,6 +62,7 @@ export function createDelivery(
     lost: channel.lost,
     body,
     id,
+    publishedAt: publishedMs(message),
     attempts,
     ack: () => settle(() => channel.ack(message)),
     release: () => settle(() => channel.giveBack(message)),

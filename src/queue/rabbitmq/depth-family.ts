@@ -24,12 +24,13 @@ const UNKNOWN: QueueDetails = {
 }
 
 /**
- * Puts together what is known of a work queue and of those that belong to it, by their names. Throws a DuckfleetError
+ * Puts together what is known of a work queue and of those that belong to it, by their names; `oldestAt`: what its workers
+ * and publishers left, which is good enough where the broker does not tell. Throws a DuckfleetError
  * `transient` when nobody knows how full one is.
  */
 export function familyOf(
   work: string,
-  counts: Counted,
+  { counted: counts, oldestAt }: { readonly counted: Counted; readonly oldestAt: number | undefined },
   details: ReadonlyMap<string, QueueDetails>,
 ): FamilyDepth {
   const look = (name: string): QueueDepth => {
@@ -41,8 +42,9 @@ export function familyOf(
     throw new DuckfleetError('transient', `the queue ${name} is too busy to tell how full it is; try again`)
   }
   const retries = retryQueues(work).map(({ name }) => look(name))
+  const first = look(work)
   return {
-    work: look(work),
+    work: { ...first, oldestAt: first.oldestAt ?? oldestAt },
     retry: {
       name: `${work}.retry`,
       exists: retries.some(({ exists }) => exists),

@@ -1,11 +1,13 @@
 import { asDuckfleetError } from '../../errors.js'
 import type { DepthQuestion, Depths } from '../port-depth.js'
+import { readAgeMark } from './age-reading.js'
 import { familyOf } from './depth-family.js'
 import { keepLink } from './link-keeper.js'
 import type { LinkKeeper, RabbitOptions } from './link-keeper.js'
 import { readDetails } from './management.js'
-import { managementAccess } from './management-access.js'
+import { answerLimitMs, managementAccess } from './management-access.js'
 import { countMessages } from './passive-depth.js'
+import type { Counted } from './passive-depth.js'
 
 export interface DepthsOptions extends Pick<RabbitOptions, 'credentials' | 'onEvent'> {
   /** Address of the management API; undefined: the usual one for the broker's host. */
@@ -19,9 +21,10 @@ const INTERVAL_MS = 2_000
 const AMAZON_INTERVAL_MS = 60_000
 /** An API that was not there is left alone so long. */
 const PAUSE_MS = 60_000
-const LIMIT_MS = { named: 10_000, guessed: 2_000 } as const
 /** Somebody waits for the answer. */
 const START_LIMIT_MS = 5_000
+
+const NOTHING = { counted: new Map<string, never>(), oldestAt: undefined }
 
 /** By the name of a queue. */
 type Details = Awaited<ReturnType<typeof readDetails>>
@@ -32,7 +35,7 @@ export async function openDepths(options: DepthsOptions, signal: AbortSignal): P
   let keeper: LinkKeeper | undefined
   let missing: string | undefined
   let next = 0
-  const limitMs = LIMIT_MS[options.management === undefined ? 'guessed' : 'named']
+  const limitMs = answerLimitMs(options.management)
 
   const ask = (questions: readonly DepthQuestion[], asked: AbortSignal): Promise<Details[]> => {
     const access = managementAccess(credentials, options)
@@ -66,18 +69,22 @@ export async function openDepths(options: DepthsOptions, signal: AbortSignal): P
   const count = async (
     questions: readonly DepthQuestion[],
     asked: AbortSignal,
-  ): Promise<Awaited<ReturnType<typeof countMessages>>[]> => {
+  ): Promise<{ readonly counted: Counted; readonly oldestAt: number | undefined }[]> => {
     keeper ??= await keepLink({ ...options, startLimitMs: START_LIMIT_MS }, asked)
     const link = await keeper.link(asked, START_LIMIT_MS)
-    return Promise.all(questions.map(({ name }) => countMessages(link, name)))
+    return Promise.all(
+      questions.map(async ({ name }) => {
+        const [counted, oldestAt] = await Promise.all([countMessages(link, name), readAgeMark(link, name)])
+        return { counted, oldestAt }
+      }),
+    )
   }
-  const nothing = new Map<string, never>()
   return {
     intervalMs: isAmazon(credentials.host) ? AMAZON_INTERVAL_MS : INTERVAL_MS,
     async read(questions, asked) {
       const [counts, told] = await Promise.all([count(questions, asked), details(questions, asked)])
       const families = questions.map(({ name }, index) =>
-        familyOf(name, counts[index] ?? nothing, told[index] ?? nothing),
+        familyOf(name, counts[index] ?? NOTHING, told[index] ?? new Map()),
       )
       return { missing, families }
     },

@@ -2,44 +2,36 @@ import type { ConsumeMessage } from 'amqplib'
 import { DuckfleetError } from '../../errors.js'
 import type { FailedView, HeldMessage } from '../port-failed.js'
 import { isNotFound } from './broker-errors.js'
-import { declareQueue } from './declare.js'
 import { openHolding } from './failed-channel.js'
 import type { HoldingChannel } from './failed-channel.js'
 import { readFailed } from './failed-message.js'
-import { headersOf, wholeNumber } from './incoming.js'
-import { sameLetter } from './letter.js'
+import { againLetter } from './letter.js'
 import type { Link } from './link.js'
+import type { LookGuard } from './look-guard.js'
 import type { Publisher } from './publisher.js'
-import { failedArguments } from './queue-arguments.js'
-import { HEADERS, failedQueue } from './topology.js'
+import { failedQueue } from './topology.js'
 
-/** From RabbitMQ 4.0 on a queue of somebody else's drops what went back 20 times. */
-const WARY_FROM = 10
-
-/** The failed messages of a work queue; `publisher` sends to that. */
-export async function openFailedView(link: Link, work: string, publisher: Publisher): Promise<FailedView> {
+/** The failed messages of a work queue; `send` takes those that go back to it. Throws what the guard does. */
+export async function openFailedView(
+  link: Link,
+  work: string,
+  send: Publisher['send'],
+  guard: LookGuard,
+): Promise<FailedView> {
   const queue = failedQueue(work)
   const channel = await holding(link, queue)
   if (channel === undefined) return NOTHING
   let seen = 0
-  let safe = false
-
-  /** Looking must not use messages up. */
-  const check = async (message: ConsumeMessage): Promise<void> => {
-    const returned = wholeNumber(headersOf(message.properties)['x-delivery-count']) ?? 0
-    if (safe || returned < WARY_FROM || !link.version.atLeast(4, 0)) return
-    safe = (await declareQueue(link, queue, failedArguments(link))) === 'wanted'
-    if (safe) return
-    const hint = `set a policy with delivery-limit -1 for it`
-    throw new DuckfleetError(
-      'usage',
-      `messages of ${queue} were looked at ${returned} times, and RabbitMQ may drop them after 20: ${hint}`,
-    )
+  try {
+    if (channel.waiting > 0) await guard.begin()
+  } catch (error) {
+    await channel.close().catch(() => undefined)
+    throw error
   }
   const hold = (message: ConsumeMessage): HeldMessage => ({
     message: { ...readFailed(message), content: message.content },
     async retry() {
-      await publisher.send(work, sameLetter(message, { [HEADERS.attempts]: 1 }), channel.lost)
+      await send(work, againLetter(message), channel.lost)
       channel.ack(message)
     },
     drop() {
@@ -59,7 +51,7 @@ export async function openFailedView(link: Link, work: string, publisher: Publis
         seen = channel.waiting
         return undefined
       }
-      await check(message)
+      guard.check(message)
       seen += 1
       return hold(message)
     },

@@ -65,6 +65,11 @@ export function headersOf({ headers }: Message['properties']): Readonly<Record<s
   return headers ?? {}
 }
 
+/** When its publisher sent it, in seconds since 1970; undefined when it did not say. */
+export function publishedAt({ properties }: Message): number | undefined {
+  return wholeNumber(properties.timestamp)
+}
+
 /** A number in whatever type another client wrote it. */
 export function wholeNumber(value: unknown): number | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined

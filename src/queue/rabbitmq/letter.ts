@@ -34,8 +34,7 @@ export function newLetter({ body, id }: OutgoingMessage): Letter {
   }
   const properties: Options.Publish = {
     contentType: 'application/json',
-    // Seconds: brokers that tell how old the next message is read it.
-    timestamp: Math.floor(Date.now() / 1000),
+    timestamp: nowSeconds(),
     headers: { [HEADERS.attempts]: 1 },
     ...(id === undefined ? {} : { messageId: id }),
   }
@@ -62,6 +61,15 @@ export function sameLetter(
     },
   }
 }
+
+/** The same message again, as if it were new: all tries before it, and it waits from now on. */
+export function againLetter(message: Message): Letter {
+  const { content, properties } = sameLetter(message, { [HEADERS.attempts]: 1 })
+  return { content, properties: { ...properties, timestamp: nowSeconds() } }
+}
+
+/** The unit in which AMQP tells when a message was published. */
+export const nowSeconds = (): number => Math.floor(Date.now() / 1000)
 
 const KEPT = [
   'contentType',

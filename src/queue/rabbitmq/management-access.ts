@@ -31,3 +31,8 @@ function usualAddress({ host, tls }: Pick<RabbitCredentials, 'host' | 'tls'>): s
   if (/\.amazonaws\.com(\.cn)?$/.test(host)) return `https://${name}`
   return tls ? `https://${name}:15671` : `http://${name}:15672`
 }
+
+/** Milliseconds to wait for an answer: nothing may be there where nobody said that something is. */
+export function answerLimitMs(management: string | undefined): number {
+  return management === undefined ? 2_000 : 10_000
+}

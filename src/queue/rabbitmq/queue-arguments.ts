@@ -30,6 +30,11 @@ export function failedArguments(link: Link): readonly QueueArguments[] {
   return candidates(link, {}, noDeliveryLimit(link))
 }
 
+/** A queue of one message, which the next one replaces. It may be lost, and is looked at often: no quorum for it. */
+export function ageArguments(): readonly QueueArguments[] {
+  return [{ 'x-queue-type': 'classic', 'x-max-length': 1 }]
+}
+
 /** Best first. Quorum queues hand messages on without losing any, and survive the loss of a node. */
 function candidates(link: Link, basic: QueueArguments, modern: QueueArguments): readonly QueueArguments[] {
   if (!hasQuorum(link)) return [basic]

@@ -1,11 +1,11 @@
 import { declareQueue } from './declare.js'
 import type { LinkKeeper } from './link-keeper.js'
 import type { Link } from './link.js'
-import { failedArguments, retryArguments, workArguments } from './queue-arguments.js'
+import { ageArguments, failedArguments, retryArguments, workArguments } from './queue-arguments.js'
 import type { QueueArguments } from './queue-arguments.js'
-import { failedQueue, retryQueues } from './topology.js'
+import { ageQueue, failedQueue, retryQueues } from './topology.js'
 
-/** A work queue and the queues that belong to it, declared when they are needed, again after every connection. */
+/** A work queue and the queues that belong to it, declared when they are needed, and again after a connection was lost. */
 export interface QueueSet {
   /** The work queue and the failed messages; says what to set when the broker would take long jobs back. */
   ensureAll(link: Link): Promise<void>
@@ -28,7 +28,8 @@ export function createQueueSet(
 
   const declare = (link: Link, name: string, again: boolean): ReturnType<typeof declareQueue> => {
     const before = known.get(name)
-    if (before?.link === link && !again) return before.found
+    // As long as that connection lives, the broker did not start anew: the others need not look again.
+    if (before !== undefined && !before.link.lost.aborted && !again) return before.found
     const found = declareQueue(link, name, argumentsOf(work, name, link))
     known.set(name, { link, found })
     found.catch(() => {
@@ -41,6 +42,8 @@ export function createQueueSet(
       await declare(link, name, again)
     },
     async ensureAll(link) {
+      // A new queue takes a while, and whoever needs this one says so when it cannot be.
+      void declare(link, ageQueue(work), false).catch(() => undefined)
       const [found] = await Promise.all([declare(link, work, false), declare(link, failedQueue(work), false)])
       const warning = timeoutWarning(work, link, found === 'wanted', deliveryTimeoutMs)
       if (warning !== undefined) emit({ kind: 'warning', message: warning })
@@ -53,6 +56,7 @@ export function createQueueSet(
 
 function argumentsOf(work: string, name: string, link: Link): readonly QueueArguments[] {
   if (name === failedQueue(work)) return failedArguments(link)
+  if (name === ageQueue(work)) return ageArguments()
   const retry = retryQueues(work).find((queue) => queue.name === name)
   return retry === undefined ? workArguments(work, link) : retryArguments(work, retry, link)
 }

@@ -1,12 +1,13 @@
 import { linkAbort, throwIfAborted } from '../../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../../errors.js'
 import type { Delivery, Queue } from '../port.js'
+import { createAgeMark } from './age-mark.js'
 import { backoff, pause } from './backoff.js'
 import { openConsumer } from './consumer-channel.js'
 import type { ConsumerChannel } from './consumer-channel.js'
 import { createDelivery, move } from './delivery.js'
 import type { Settling } from './delivery.js'
-import { readIncoming } from './incoming.js'
+import { publishedAt, readIncoming } from './incoming.js'
 import { failedHeaders, newLetter } from './letter.js'
 import type { LinkKeeper } from './link-keeper.js'
 import { createPublisher } from './publisher.js'
@@ -20,9 +21,19 @@ export interface RabbitQueueOptions {
   readonly publishLimitMs?: number
 }
 
-/** A queue on a broker whose connection others share; see {@link Queue}. */
+/**
+ * Connections that queues share. Consumers have one of their own, which never publishes: a broker that is short of memory or
+ * disk stops reading from those that do, and acks would wait with the messages.
+ */
+export interface Links {
+  readonly keeper: LinkKeeper
+  /** Opened when it is first asked for. Rejects as {@link keepLink} does; the signal ends the waiting. */
+  readonly consuming: (signal: AbortSignal) => Promise<LinkKeeper>
+}
+
+/** A queue on a broker whose connections others share; see {@link Queue}. */
 export async function createRabbitQueue(
-  keeper: LinkKeeper,
+  { keeper, consuming }: Links,
   queue: string,
   options: RabbitQueueOptions,
 ): Promise<Queue> {
@@ -30,11 +41,15 @@ export async function createRabbitQueue(
   const queues = createQueueSet(queue, keeper.emit, options.deliveryTimeoutMs)
   const limitMs = options.publishLimitMs ?? 300_000
   const publisher = createPublisher({ keeper, ensure: (...which) => queues.ensure(...which), limitMs })
+  const age = createAgeMark({ keeper, work: queue, queues })
   let consumers = 0
   await queues.ensureAll(await keeper.link(closing.signal, limitMs))
 
+  const end = async (): Promise<void> => {
+    await Promise.all([publisher.close(), age.close()])
+  }
   const open = async (stop: AbortSignal): Promise<ConsumerChannel> => {
-    const link = await keeper.link(stop, Infinity)
+    const link = await (await consuming(stop)).link(stop, Infinity)
     await queues.ensure(link, queue, false)
     return openConsumer(link, queue, options.deliveryTimeoutMs, stop)
   }
@@ -59,6 +74,7 @@ export async function createRabbitQueue(
           break
         }
         case 'work': {
+          age.taken({ publishedAt: publishedAt(message), again: incoming.attempts > 1 })
           const { delivery, drop } = createDelivery(settling, message, incoming)
           yield delivery
           // What a consumer holds that leaves goes back when its channel closes.
@@ -106,7 +122,7 @@ export async function createRabbitQueue(
     } finally {
       release()
       consumers -= 1
-      if (closing.signal.aborted && consumers === 0) await publisher.close()
+      if (closing.signal.aborted && consumers === 0) await end()
     }
   }
 
@@ -116,13 +132,15 @@ export async function createRabbitQueue(
       if (closing.signal.aborted) {
         throw new DuckfleetError('transient', 'the queue is closed; nothing was published')
       }
-      await publisher.send(queue, newLetter(message), signal)
+      const letter = newLetter(message)
+      await age.publishing(signal)
+      await publisher.send(queue, letter, signal)
     },
     consume,
     async close() {
       closing.abort()
       // A consumer with a delivery in hand may still settle it; the last one closes the rest.
-      if (consumers === 0) await publisher.close()
+      if (consumers === 0) await end()
     },
   }
 }

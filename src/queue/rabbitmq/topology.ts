@@ -58,6 +58,11 @@ export function failedQueue(name: string): string {
   return `${name}.failed`
 }
 
+/** Where workers and publishers of a work queue leave since when its messages may be waiting. */
+export function ageQueue(name: string): string {
+  return `${name}.oldest`
+}
+
 /** Every queue in which messages of a work queue may wait for another try; each is declared when it is first needed. */
 export function retryQueues(name: string): readonly RetryQueue[] {
   return DELAYS.map(([delay, delayMs]) => ({ name: `${name}.retry.${delay}`, delayMs }))

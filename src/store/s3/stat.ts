@@ -13,6 +13,8 @@ import { changed, request } from './request.js'
 export interface ObjectHead {
   readonly size: number
   readonly version: string
+  /** Milliseconds since 1970, in whole seconds; 0 where the server does not tell. */
+  readonly writtenAt: number
   readonly metadata: Readonly<Record<string, string>>
   readonly contentType: string | undefined
 }
@@ -32,6 +34,7 @@ export async function headObject(
     return {
       size: found.ContentLength,
       version,
+      writtenAt: found.LastModified?.getTime() ?? 0,
       metadata: found.Metadata ?? {},
       contentType: found.ContentType,
     }
@@ -50,7 +53,8 @@ export async function statDatabase(
   const [head, wals] = await Promise.all([headObject(bucket, key, signal), statWals(bucket, key, signal)])
   if (head === undefined) return undefined
   const identity = JSON.stringify(['s3', bucket.endpoint ?? 'aws', bucket.name, key])
-  return { size: head.size, version: head.version, identity, wals }
+  const { size, version, writtenAt } = head
+  return { size, version, identity, writtenAt, wals }
 }
 
 /** The WALs with content beside `key`, in the order of {@link WAL_SUFFIXES}. */
