@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { type EngineDriver, megabytes, toRow } from './driver.js'
@@ -14,12 +16,23 @@ interface WasmBindings {
   instantiate(onProgress: () => void): Promise<unknown>
   open(config: { path: string; accessMode: number }): void
   reset(): void
+  dropFiles(): void
   connect(): WasmConnection
 }
 interface WasmConnection {
   query(sql: string): { toArray(): { toJSON(): Record<string, unknown> }[] }
   close(): void
 }
+
+/** Bytes of a file that may stay open, and so take its place on the disk, until the next one is opened. */
+const SMALL = 64e6
+
+/**
+ * Bytes of code that a function has executed, roughly, before V8 compiles it once more and better. By its default most
+ * of the time of the first twenty small files went into compiling what a file uses for a millisecond; the loops of a big
+ * file reach this in no time.
+ */
+const TIERING_BUDGET = 30_000_000
 
 const READ_ONLY = 2
 const READ_WRITE = 3
@@ -36,29 +49,32 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
     mainWorker: '',
   })
   const runtime = guarded(api.NODE_RUNTIME, guard)
+  // Read when the module is made. An engine that does not know the flag says so, and goes on.
+  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
   const bindings = await api.createDuckDB(
     { mvp: bundle('mvp'), eh: bundle('eh') },
     { log: () => undefined },
     runtime,
   )
   await bindings.instantiate(() => undefined)
-  let current: { id: number; connection: WasmConnection } | undefined
-  const get = (id: number): WasmConnection => {
+  let current: { id: number; connection: WasmConnection; mayStay: boolean } | undefined
+  const get = (id: number): NonNullable<typeof current> => {
     if (current?.id !== id) throw new Error(`no session ${id}`)
-    return current.connection
+    return current
   }
   return {
     open(id, options) {
       if (current) throw new Error('this engine has one database open at a time')
-      if (options.mode !== 'memory')
-        bindings.open({ path: options.path, accessMode: options.mode === 'read' ? READ_ONLY : READ_WRITE })
+      if (options.mode === 'memory') bindings.reset()
+      else bindings.open({ path: options.path, accessMode: options.mode === 'read' ? READ_ONLY : READ_WRITE })
       const connection = bindings.connect()
-      current = { id, connection }
+      const mayStay = options.mode === 'read' && statSync(options.path).size <= SMALL
+      current = { id, connection, mayStay }
       limitMemory(connection, options)
       return Promise.resolve()
     },
     query(id, sql) {
-      const rows = get(id).query(sql).toArray()
+      const rows = get(id).connection.query(sql).toArray()
       return Promise.resolve(rows.map((row) => toRow(row.toJSON())))
     },
     lock() {
@@ -66,9 +82,13 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
       return Promise.resolve()
     },
     close(id) {
-      get(id).close()
+      const { connection, mayStay } = get(id)
+      connection.close()
       current = undefined
-      bindings.reset()
+      // Making an empty database takes as long as opening the next file, which takes the place of this one too.
+      if (!mayStay) bindings.reset()
+      // The engine keeps every file open that a statement named, also when it has been removed since.
+      bindings.dropFiles()
       return Promise.resolve()
     },
   }
