@@ -70,6 +70,10 @@ export class JobEngines implements Engines {
     return this.slot.schemas
   }
 
+  get targetRelease(): string {
+    return this.writer.release
+  }
+
   get sourceConfined(): boolean {
     return this.reader.driver !== 'native'
   }

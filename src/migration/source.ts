@@ -101,27 +101,27 @@ export async function readSchema(
   engines: Engines,
   source: Source,
   exported: Promise<unknown>,
-  opening: Promise<Database>,
 ): Promise<Schema> {
   if (!engines.sourceConfined) {
     await exported
     await source.database.lock()
   }
   const catalog: Catalog = { ...source.catalog, views: await readViews(source.database, source.catalog) }
-  const reference = await opening
   try {
-    const key = schemaKey(catalog, [source.database.release, reference.release])
-    const built = engines.schemas.get(key) ?? (await build(reference, catalog, source.database.release))
+    const key = schemaKey(catalog, [source.database.release, engines.targetRelease])
+    const built = engines.schemas.get(key) ?? (await build(engines, catalog, source.database.release))
     engines.schemas.put(key, built)
-    await reference.close()
     return { catalog, ...built }
   } catch (error) {
     throw targetError(error, 'its catalog')
   }
 }
 
-async function build(reference: Database, catalog: Catalog, from: string): Promise<BuiltSchema> {
+async function build(engines: Engines, catalog: Catalog, from: string): Promise<BuiltSchema> {
+  const reference = await engines.openReference()
   const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
   const script = await buildSchema(reference, { ...catalog, tables }, from)
-  return { script, reference: await readCatalogRows(reference, { macros: catalog.macros.length > 0 }) }
+  const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
+  await reference.close()
+  return { script, reference: rows }
 }
