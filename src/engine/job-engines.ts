@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Database, Engines } from '../migration/ports.js'
@@ -49,6 +50,8 @@ export class JobEngines implements Engines {
     signal.addEventListener('abort', onAbort)
     if (signal.aborted) onAbort()
     this.signal = this.stopper.signal
+    // Every request under way listens, and many are under way at once.
+    setMaxListeners(0, this.signal)
     this.detach = () => {
       signal.removeEventListener('abort', onAbort)
     }
