@@ -18,7 +18,7 @@ function capture(...parts: unknown[]): void {
 }
 Object.assign(console, { log: capture, info: capture, warn: capture, error: capture, debug: capture })
 
-function send(message: Reply | Ready): void {
+function send(message: readonly Reply[] | Ready): void {
   process.send?.(message)
 }
 
@@ -118,9 +118,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const driver = await load()
 let queue = Promise.resolve()
 process.on('message', (message) => {
-  const request = message as Request
   queue = queue.then(async () => {
-    send(await answer(driver, request))
+    const replies: Reply[] = []
+    for (const request of message as readonly Request[]) replies.push(await answer(driver, request))
+    send(replies)
   })
 })
 send({ ready: true })

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Database, Engines, Export } from '../migration/ports.js'
@@ -49,6 +50,8 @@ export class JobEngines implements Engines {
     signal.addEventListener('abort', onAbort)
     if (signal.aborted) onAbort()
     this.signal = this.stopper.signal
+    // Every request under way listens, and many are under way at once.
+    setMaxListeners(0, this.signal)
     this.detach = () => {
       signal.removeEventListener('abort', onAbort)
     }
@@ -68,6 +71,10 @@ export class JobEngines implements Engines {
 
   get schemas(): Engines['schemas'] {
     return this.slot.schemas
+  }
+
+  get targetRelease(): string {
+    return this.writer.release
   }
 
   get sourceConfined(): boolean {

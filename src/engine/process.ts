@@ -40,6 +40,7 @@ process.once('exit', () => {
 export class EngineProcess {
   private readonly child: ChildProcess
   private readonly pending = new Map<number, Pending>()
+  private readonly outbox: Request[] = []
   private readonly exited: Promise<void>
   private lastId = 0
   private lastSession = 0
@@ -75,7 +76,7 @@ export class EngineProcess {
       })
     })
     this.child.on('message', (message) => {
-      this.receive(message as Reply)
+      if (Array.isArray(message)) for (const reply of message as Reply[]) this.receive(reply)
     })
     this.watch = setInterval(() => {
       this.checkMemory()
@@ -172,11 +173,19 @@ export class EngineProcess {
         return
       }
       this.pending.set(id, { resolve, reject, sql })
-      this.child.send({ ...body, id }, (error) => {
+      this.post({ ...body, id })
+    })
+    return this.until(reply, timeoutMs, body.op, signal)
+  }
+
+  /** What is asked at the same time is sent in one message, and answered in one: each costs both processes a wake-up. */
+  private post(request: Request): void {
+    if (this.outbox.push(request) > 1) return
+    queueMicrotask(() => {
+      this.child.send(this.outbox.splice(0), (error) => {
         if (error) this.fail(this.crashed(null, null))
       })
     })
-    return this.until(reply, timeoutMs, body.op, signal)
   }
 
   /** The promise, or the death of the process when the deadline passes or the job is aborted. */

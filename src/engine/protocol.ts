@@ -4,7 +4,8 @@ import type { Driver } from './registry.js'
 
 /*
  * What a worker and an engine process say to each other over Node's IPC channel, the same for every driver.
- * One request is answered by one reply with its id; requests of one session run one after another.
+ * A message is a list of requests, which are carried out one after another; the answer is one list of replies, one for
+ * each request, with its id.
  */
 
 export type OpenMode =

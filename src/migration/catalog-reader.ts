@@ -1,5 +1,6 @@
 import type { Catalog, Column, Index, Sequence, Table, View, ViewColumn } from './catalog.js'
 import { readCollations } from './collation.js'
+import { readColumnRows } from './column-rows.js'
 import { flag, groupBy, list, optionalText, text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
 import { ident, qualified } from './sql.js'
@@ -9,6 +10,8 @@ import { readUserTypes, TypeReader } from './type-reader.js'
 
 /** A catalog whose views have not been tried yet: trying one may run what a stranger wrote. */
 export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
+  /** The views as the file holds them. */
+  readonly viewRows: readonly Row[]
   /** Columns that are recorded in the file, of tables and views, by schema and name. */
   readonly recorded: ReadonlyMap<string, readonly Row[]>
   /** What could not be told for sure. */
@@ -18,22 +21,43 @@ export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
 /** Reads the catalog of a file of 0.4 – 0.8, without macros. `folder`: where a small Parquet file may be written. */
 export async function readCatalog(session: Session, folder: string): Promise<TableCatalog> {
   const where = inThisDatabase(session.release)
-  const types = await readUserTypes(session, where, folder)
-  const schemas = await session.query(
-    `SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ${where} ORDER BY oid`,
-  )
-  const recorded = groupBy(await readColumnRows(session, where), (row) => key(row, 'table_name'))
+  // Sent together: the engine answers in this order, and need not wait for the next question.
+  const [types, schemas, tables, viewRows, constraints, sequences, indexes] = await Promise.all([
+    readUserTypes(session, where, folder),
+    session.query(`SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ${where} ORDER BY oid`),
+    session.query(
+      `SELECT schema_name, table_name, sql FROM duckdb_tables() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY table_oid`,
+    ),
+    session.query(
+      `SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY view_oid`,
+    ),
+    session.query(
+      `SELECT schema_name, table_name, constraint_type AS "type", constraint_text AS definition, expression,
+         constraint_column_names AS columns
+       FROM duckdb_constraints() WHERE 1 = 1 ${where}`,
+    ),
+    readSequences(session, where),
+    readIndexes(session, where),
+  ])
+  const recorded = await readColumnRows(session, where, [
+    ...tables.map((row) => key(row, 'table_name')),
+    ...viewRows.map((row) => key(row, 'view_name')),
+  ])
   const warnings: string[] = []
   return {
     schemas: schemas.map((row) => text(row, 'schema_name')),
     types,
+    viewRows,
     recorded,
     warnings,
-    sequences: await readSequences(session, where),
-    tables: await readTables(session, where, new TypeReader(session, types), recorded, (warning) =>
-      warnings.push(warning),
+    sequences,
+    tables: await readTables(
+      session,
+      { tables, constraints, columns: recorded },
+      new TypeReader(session, types),
+      (warning) => warnings.push(warning),
     ),
-    indexes: await readIndexes(session, where),
+    indexes,
   }
 }
 
@@ -84,26 +108,25 @@ async function readIndexes(session: Session, where: string): Promise<Index[]> {
   }))
 }
 
+interface TableRows {
+  readonly tables: readonly Row[]
+  readonly constraints: readonly Row[]
+  readonly columns: TableCatalog['recorded']
+}
+
 async function readTables(
   session: Session,
-  where: string,
+  rows: TableRows,
   types: TypeReader,
-  columns: TableCatalog['recorded'],
   warn: (text: string) => void,
 ): Promise<Table[]> {
-  const tables = await session.query(
-    `SELECT schema_name, table_name, sql FROM duckdb_tables() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY table_oid`,
-  )
-  const constraints = groupBy(
-    await session.query(
-      `SELECT schema_name, table_name, constraint_type AS "type", constraint_text AS definition, expression,
-         constraint_column_names AS columns
-       FROM duckdb_constraints() WHERE 1 = 1 ${where}`,
-    ),
-    (row) => key(row, 'table_name'),
+  const { tables, columns } = rows
+  const constraints = groupBy(rows.constraints, (row) => key(row, 'table_name'))
+  const collations = await Promise.all(
+    tables.map((row) => readCollations(session, relationOf(row), columns.get(key(row, 'table_name')) ?? [])),
   )
   const keyed: KeyedTable[] = []
-  for (const row of tables) {
+  for (const [i, row] of tables.entries()) {
     const name = key(row, 'table_name')
     const keys = (constraints.get(name) ?? []).filter((c) =>
       ['PRIMARY KEY', 'UNIQUE'].includes(text(c, 'type')),
@@ -111,7 +134,7 @@ async function readTables(
     keyed.push({
       schema: text(row, 'schema_name'),
       name: text(row, 'table_name'),
-      columns: await readColumns(session, row, columns.get(name) ?? [], types),
+      columns: await readColumns(row, columns.get(name) ?? [], collations[i] ?? new Map(), types),
       keys: keys.map((c) => list(c, 'columns')),
     })
   }
@@ -121,9 +144,9 @@ async function readTables(
       hasParents(session, table, columns, referenced)
   const complete: Table[] = []
   for (const { keys, ...table } of keyed) {
-    const rows = constraints.get(`${table.schema}\0${table.name}`) ?? []
+    const found = constraints.get(`${table.schema}\0${table.name}`) ?? []
     const own = { ...table, keys }
-    complete.push({ ...table, constraints: await readConstraints(rows, own, keyed, fits(own), warn) })
+    complete.push({ ...table, constraints: await readConstraints(found, own, keyed, fits(own), warn) })
   }
   return complete
 }
@@ -149,26 +172,21 @@ function key(row: Row, name: string): string {
   return `${text(row, 'schema_name')}\0${text(row, name)}`
 }
 
-/** Columns of tables and of views, in order. */
-async function readColumnRows(session: Session, where: string): Promise<readonly Row[]> {
-  return session.query(
-    `SELECT schema_name, table_name, column_name, column_default, is_nullable, data_type
-     FROM duckdb_columns() WHERE NOT internal ${where} ORDER BY table_oid, column_index`,
-  )
+function relationOf(table: Row): string {
+  return qualified(text(table, 'schema_name'), text(table, 'table_name'))
 }
 
 async function readColumns(
-  session: Session,
   table: Row,
   rows: readonly Row[],
+  collations: ReadonlyMap<string, string>,
   types: TypeReader,
 ): Promise<Column[]> {
-  const relation = qualified(text(table, 'schema_name'), text(table, 'table_name'))
+  const relation = relationOf(table)
   const generated = generatedExpressions(
     optionalText(table, 'sql') ?? '',
     rows.map((row) => text(row, 'data_type')),
   )
-  const collations = await readCollations(session, relation, rows)
   const columns: Column[] = []
   for (const [position, row] of rows.entries()) {
     const name = text(row, 'column_name')
@@ -187,16 +205,11 @@ async function readColumns(
 /** Reads the views, and tries each of them. */
 export async function readViews(
   session: Session,
-  { recorded }: Pick<TableCatalog, 'recorded'>,
+  { recorded, viewRows }: Pick<TableCatalog, 'recorded' | 'viewRows'>,
 ): Promise<View[]> {
-  const where = inThisDatabase(session.release)
-  const rows = await session.query(
-    `SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal AND NOT "temporary" ${where} ORDER BY view_oid`,
-  )
-  const views: View[] = []
-  for (const row of rows) {
+  const read = async (row: Row): Promise<View> => {
     const name = { schema: text(row, 'schema_name'), name: text(row, 'view_name') }
-    views.push({
+    return {
       ...name,
       ...splitView(text(row, 'sql')),
       columns: await describeView(session, qualified(name.schema, name.name)),
@@ -204,9 +217,9 @@ export async function readViews(
         name: text(column, 'column_name'),
         type: text(column, 'data_type'),
       })),
-    })
+    }
   }
-  return views
+  return Promise.all(viewRows.map(read))
 }
 
 /** The columns that an engine gives for a view, or why it cannot use it. Reads no row. */

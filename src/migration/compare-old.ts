@@ -14,14 +14,11 @@ import { verifyTarget } from './verify-target.js'
  * @throws DuckfleetError `difference`, naming what differs.
  */
 export async function compareOld(engines: Engines, level: VerifyLevel): Promise<Outcome> {
-  const opening = engines.openReference()
-  const reading = readSource(engines)
-  await allOrStop(engines, [reading, opening])
-  const source = await reading
+  const source = await readSource(engines)
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
   const exports = exportTables(source.database, source.plan, source.counts, level === 'full', {})
-  const schema = readSchema(engines, source, exports.verified, opening)
+  const schema = readSchema(engines, source, exports.verified)
   await allOrStop(engines, [schema, exports.verified])
   await source.database.close()
   const { catalog, script, reference } = await schema

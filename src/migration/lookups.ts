@@ -1,6 +1,7 @@
 import { type Catalog, display, type ObjectName } from './catalog.js'
 import { difference } from './compare.js'
-import type { Cell, Session } from './session.js'
+import { groupBy, list, text } from './rows.js'
+import type { Session } from './session.js'
 import { ident, literal, qualified, splitList, tokenize } from './sql.js'
 import { renderType, resolveType } from './types.js'
 
@@ -56,29 +57,52 @@ export function plainColumns(definition: string, columns: readonly TypedColumn[]
  * @throws DuckfleetError `difference`, naming the index.
  */
 export async function checkLookups(target: Session, lookups: readonly Lookup[]): Promise<void> {
-  for (const lookup of lookups) await checkLookup(target, lookup)
+  for (let at = 0; at < lookups.length; at += AT_A_TIME)
+    await checkSome(target, lookups.slice(at, at + AT_A_TIME))
 }
 
-async function checkLookup(target: Session, { what, table, columns }: Lookup): Promise<void> {
-  const relation = qualified(table.schema, table.name)
+/** Lookups in one statement: it is planned in less time than as many of its own. */
+const AT_A_TIME = 16
+
+async function checkSome(target: Session, lookups: readonly Lookup[]): Promise<void> {
+  const samples = await target.query(lookups.map(sampleSql).join(' UNION ALL '))
+  const counts = samples.flatMap((row) => {
+    const lookup = lookups[Number(row['i'])]
+    return lookup ? countsSql(lookup, text(row, 'i'), list(row, 'v')) : []
+  })
+  if (counts.length === 0) return
+  const found = groupBy(await target.query(counts.join(' UNION ALL ')), (row) => text(row, 'i'))
+  for (const sample of samples) {
+    const rows = found.get(text(sample, 'i')) ?? []
+    const [byIndex, byScan] = ['index', 'scan'].map((how) => rows.find((row) => row['how'] === how)?.['n'])
+    if (byIndex !== byScan || byIndex === '0' || byIndex === undefined) {
+      const what = lookups[Number(sample['i'])]?.what ?? ''
+      throw difference(`${what} finds ${String(byIndex)} rows where there are ${String(byScan)}`)
+    }
+  }
+}
+
+/** The values of a row that is there, as text; no row where there is none without NULL. */
+function sampleSql({ table, columns }: Lookup, i: number): string {
   const present = columns.map(({ name }) => `${ident(name)} IS NOT NULL`).join(' AND ')
-  const values = columns.map(({ name }, i) => `CAST(${ident(name)} AS VARCHAR) AS v${i}`).join(', ')
-  const [sample] = await target.query(`SELECT ${values} FROM ${relation} WHERE ${present} LIMIT 1`)
-  if (!sample) return
-  const constants = columns.map(({ type }, i) => constant(type, sample[`v${i}`]))
-  const equal = columns.map(({ name }, i) => `${ident(name)} = ${constants[i] ?? ''}`)
+  const values = columns.map(({ name }) => `CAST(${ident(name)} AS VARCHAR)`).join(', ')
+  return `(SELECT '${i}' AS i, [${values}] AS v FROM ${qualified(table.schema, table.name)} WHERE ${present} LIMIT 1)`
+}
+
+/** How many rows have these values: as the index says, and as a scan does. */
+function countsSql({ table, columns }: Lookup, i: string, values: readonly string[]): string[] {
+  const relation = qualified(table.schema, table.name)
+  const constants = columns.map(({ type }, c) => constant(type, values[c] ?? ''))
+  const equal = columns.map(({ name }, c) => `${ident(name)} = ${constants[c] ?? ''}`)
   // A condition on an expression is never answered from the index.
   const scanned = columns.map(
-    ({ name }, i) => `CASE WHEN true THEN ${ident(name)} END = ${constants[i] ?? ''}`,
+    ({ name }, c) => `CASE WHEN true THEN ${ident(name)} END = ${constants[c] ?? ''}`,
   )
-  const count = (conditions: readonly string[]): string =>
-    `SELECT CAST(count(*) AS VARCHAR) AS n FROM ${relation} WHERE ${conditions.join(' AND ')}`
-  const counts = await target.query(`${count(equal)} UNION ALL ${count(scanned)}`)
-  const [byIndex, byScan] = counts.map((row) => row['n'])
-  if (byIndex !== byScan || byIndex === '0')
-    throw difference(`${what} finds ${String(byIndex)} rows where there are ${String(byScan)}`)
+  const count = (how: string, conditions: readonly string[]): string =>
+    `SELECT '${i}' AS i, '${how}' AS how, CAST(count(*) AS VARCHAR) AS n FROM ${relation} WHERE ${conditions.join(' AND ')}`
+  return [count('index', equal), count('scan', scanned)]
 }
 
-function constant(type: string, value: Cell | undefined): string {
-  return `CAST(${literal(String(value))} AS ${type})`
+function constant(type: string, value: string): string {
+  return `CAST(${literal(value)} AS ${type})`
 }

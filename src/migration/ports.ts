@@ -44,6 +44,8 @@ export interface Engines {
   openTarget(): Promise<Database>
   /** An empty in-memory database of the target release, which reaches no file at all. */
   openReference(): Promise<Database>
+  /** Release of the target and of the reference. */
+  readonly targetRelease: string
   /** The schemas that earlier jobs of this worker built. */
   readonly schemas: SchemaCache
   /** True when no statement can reach a file outside the job's folder in the source engine. */

@@ -106,15 +106,12 @@ export async function readSchema(
   engines: Engines,
   source: Source,
   exported: Promise<unknown>,
-  opening: Promise<Database>,
 ): Promise<Schema> {
   const catalog: Catalog = { ...source.catalog, views: source.views ?? (await lateViews(source, exported)) }
-  const reference = await opening
   try {
-    const key = schemaKey(catalog, [source.database.release, reference.release])
-    const built = engines.schemas.get(key) ?? (await build(reference, catalog, source.database.release))
+    const key = schemaKey(catalog, [source.database.release, engines.targetRelease])
+    const built = engines.schemas.get(key) ?? (await build(engines, catalog, source.database.release))
     engines.schemas.put(key, built)
-    await reference.close()
     return { catalog, ...built }
   } catch (error) {
     throw targetError(error, 'its catalog')
@@ -127,8 +124,11 @@ async function lateViews({ database, catalog }: Source, exported: Promise<unknow
   return await readViews(database, catalog)
 }
 
-async function build(reference: Database, catalog: Catalog, from: string): Promise<BuiltSchema> {
+async function build(engines: Engines, catalog: Catalog, from: string): Promise<BuiltSchema> {
+  const reference = await engines.openReference()
   const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
   const script = await buildSchema(reference, { ...catalog, tables }, from)
-  return { script, reference: await readCatalogRows(reference, { macros: catalog.macros.length > 0 }) }
+  const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
+  await reference.close()
+  return { script, reference: rows }
 }

@@ -34,16 +34,15 @@ export async function transfer(
   hooks: Hooks = {},
 ): Promise<Outcome> {
   // Opened at once: loading an engine takes as long as reading a small file.
-  const opening = [engines.openReference(), engines.createTarget()] as const
-  const [reference, target] = opening
+  const target = engines.createTarget()
   const reading = readSource(engines)
-  await allOrStop(engines, [reading, ...opening])
+  await allOrStop(engines, [reading, target])
   const source = await reading
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
   const exports = exportTables(source.database, source.plan, source.counts, level === 'full', hooks)
   const exported = watch.time('export', () => exports.written)
-  const schema = readSchema(engines, source, exports.verified, reference)
+  const schema = readSchema(engines, source, exports.verified)
   const imported = watch.time('import', () => importTables(target, schema, exports.tables, level))
   await allOrStop(engines, [exported, schema, imported, exports.verified])
   await source.database.close()
@@ -79,21 +78,18 @@ async function importTables(
   const target = await opening
   try {
     const { script } = await pending
-    await runAll(target, script.tables)
+    await Promise.all(script.tables.map((statement) => target.query(statement)))
     for (const table of tables) await importTable(target, table)
     if (level === 'none') for (const table of tables) await checkCount(target, table)
     // Whatever comes now reads tables only: views may hold what a stranger wrote.
     await target.lock()
-    await runAll(target, [...script.indexes, ...script.views])
+    for (const statement of script.indexes) await target.query(statement)
+    await Promise.all(script.views.map((statement) => target.query(statement)))
     await target.query('CHECKPOINT')
     await target.close()
   } catch (error) {
     throw targetError(error, 'the new file')
   }
-}
-
-async function runAll(target: Database, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await target.query(statement)
 }
 
 /** What costs nothing is checked also where nobody asked for a proof. */

@@ -47,7 +47,8 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       const connection = await instance.engine.connect()
       const database = `duckfleet_${id}`
       sessions.set(id, { connection, instance, database })
-      await attach(connection, database, options)
+      if (options.mode !== 'create' || !(await attachWithoutWal(connection, database, options)))
+        await attach(connection, database, options)
     },
     async query(id, sql) {
       const reader = await get(id).connection.runAndReadAll(sql)
@@ -95,6 +96,7 @@ async function createInstance(
   const connection = await engine.connect()
   try {
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
+    await forgetFiles(connection)
     const confined = await confine(connection, root)
     return { engine, confined }
   } finally {
@@ -102,15 +104,34 @@ async function createInstance(
   }
 }
 
-async function attach(
+/**
+ * A new file is whole once it was closed, or it is made again: a WAL would only write its rows twice, and wait for the
+ * disk after every statement. False, and nothing attached, where the release cannot do without (before 1.5).
+ */
+async function attachWithoutWal(
   connection: Api.DuckDBConnection,
   database: string,
   options: OpenOptions,
+): Promise<boolean> {
+  try {
+    await attach(connection, database, options, [`RECOVERY_MODE 'no_wal_writes'`])
+    return true
+  } catch (error) {
+    if (error instanceof Error && /recovery_mode/i.test(error.message)) return false
+    throw error
+  }
+}
+
+async function attach(
+  connection: Api.DuckDBConnection,
+  database: string,
+  { mode, path, storageVersion }: OpenOptions,
+  more: readonly string[] = [],
 ): Promise<void> {
-  const { mode, path, storageVersion } = options
   const details = [
     ...(mode === 'read' ? ['READ_ONLY'] : []),
     ...(mode === 'create' && storageVersion ? [`STORAGE_VERSION ${literal(storageVersion)}`] : []),
+    ...more,
   ]
   const list = details.length > 0 ? ` (${details.join(', ')})` : ''
   await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
@@ -124,6 +145,18 @@ async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
   )
   for (const { name } of attached.getRowObjectsJson())
     if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)
+}
+
+/**
+ * Parquet files are read from the disk each time: what is verified is the file, not what the engine kept of it. Releases
+ * before 1.3 keep nothing, and do not know the setting.
+ */
+async function forgetFiles(connection: Api.DuckDBConnection): Promise<void> {
+  try {
+    await connection.run('SET GLOBAL enable_external_file_cache = false')
+  } catch (error) {
+    if (!(error instanceof Error && /enable_external_file_cache/.test(error.message))) throw error
+  }
 }
 
 /** False where the release cannot allow one folder and forbid the rest (before 1.2). */

@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { literal } from '../../migration/sql.js'
 import { columnTypeOf } from '../parquet/column-type.js'
 import type { ParquetColumn } from '../parquet/parquet-file.js'
@@ -17,6 +19,7 @@ interface WasmBindings {
   instantiate(onProgress: () => void): Promise<unknown>
   open(config: { path: string; accessMode: number }): void
   reset(): void
+  dropFiles(): void
   connect(): WasmConnection
 }
 interface WasmConnection {
@@ -28,9 +31,20 @@ interface WasmConnection {
 interface Session {
   readonly id: number
   readonly connection: WasmConnection
+  readonly mayStay: boolean
   /** The export whose next part is to come. */
   underWay: WasmExport | undefined
 }
+
+/** Bytes of a file that may stay open, and so take its place on the disk, until the next one is opened. */
+const SMALL = 64e6
+
+/**
+ * Bytes of code that a function has executed, roughly, before V8 compiles it once more and better. By its default most
+ * of the time of the first twenty small files went into compiling what a file uses for a millisecond; the loops of a big
+ * file reach this in no time.
+ */
+const TIERING_BUDGET = 30_000_000
 
 const READ_ONLY = 2
 const READ_WRITE = 3
@@ -47,6 +61,8 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
     mainWorker: '',
   })
   const runtime = guarded(api.NODE_RUNTIME, guard)
+  // Read when the module is made. An engine that does not know the flag says so, and goes on.
+  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
   const bindings = await api.createDuckDB(
     { mvp: bundle('mvp'), eh: bundle('eh') },
     { log: () => undefined },
@@ -61,10 +77,11 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
   return {
     open(id, options) {
       if (current) throw new Error('this engine has one database open at a time')
-      if (options.mode !== 'memory')
-        bindings.open({ path: options.path, accessMode: options.mode === 'read' ? READ_ONLY : READ_WRITE })
+      if (options.mode === 'memory') bindings.reset()
+      else bindings.open({ path: options.path, accessMode: options.mode === 'read' ? READ_ONLY : READ_WRITE })
       const connection = bindings.connect()
-      current = { id, connection, underWay: undefined }
+      const mayStay = options.mode === 'read' && statSync(options.path).size <= SMALL
+      current = { id, connection, mayStay, underWay: undefined }
       limitMemory(connection, options)
       return Promise.resolve()
     },
@@ -80,11 +97,14 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
       return Promise.resolve()
     },
     close(id) {
-      const session = get(id)
-      session.underWay?.close()
-      session.connection.close()
+      const { connection, mayStay, underWay } = get(id)
+      underWay?.close()
+      connection.close()
       current = undefined
-      bindings.reset()
+      // Making an empty database takes as long as opening the next file, which takes the place of this one too.
+      if (!mayStay) bindings.reset()
+      // The engine keeps every file open that a statement named, also when it has been removed since.
+      bindings.dropFiles()
       return Promise.resolve()
     },
   }
