@@ -92,6 +92,8 @@ async function createInstance(
     extension_directory: `${root}/no-extensions`,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // A new file is checkpointed once, at its end: each time before, all indexes so far are written again.
+    checkpoint_threshold: '1TB',
   })
   const connection = await engine.connect()
   try {
