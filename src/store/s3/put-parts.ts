@@ -1,5 +1,4 @@
 import { UploadPartCommand } from '@aws-sdk/client-s3'
-import { throwIfAborted } from '../../abort.js'
 import { commit } from './commit.js'
 import { completeUpload, inUpload } from './multipart.js'
 import type { FinishedPart } from './multipart.js'
@@ -23,9 +22,8 @@ export async function putInParts(upload: Upload, signal: AbortSignal): Promise<s
   await inUpload(bucket, key, headers, signal, async (uploadId) => {
     const parts = await uploadParts(upload, uploadId, signal)
     await upload.refuseObstacles(upload, signal)
-    throwIfAborted(signal)
-    await commit(upload, signal, (condition) =>
-      completeUpload(bucket, key, uploadId, parts, condition, signal),
+    await commit(upload, signal, (condition, patient) =>
+      completeUpload(bucket, key, uploadId, parts, condition, patient),
     )
   })
   return digest
