@@ -274,6 +274,17 @@ describe('publishing', () => {
     expect(await bucket.names()).toEqual([])
   })
 
+  it('does not take a big file that changed after its digest was computed', async () => {
+    proxy.faults = async (request) => {
+      if (steps['the start'](request)) await writeFile(file('finished'), randomBytes(big.length))
+      return undefined
+    }
+    const ended = await outcome(publish(big))
+    expect(ended).toMatchObject({ code: 'transient' })
+    await settled(ended, big)
+    expect(await bucket.names()).toEqual([])
+  })
+
   it('does not overwrite what appears while parts are on their way', async () => {
     proxy.faults = async (request) => {
       if (steps['a part'](request)) await bucket.put('a', Buffer.from('theirs'))
