@@ -7,7 +7,7 @@ import { guarded } from '../fs-errors.js'
 import { cut } from './parts.js'
 
 /** Hex SHA-256 of a file and of its parts. */
-export interface Digests {
+interface Digests {
   readonly whole: string
   readonly parts: readonly string[]
 }
