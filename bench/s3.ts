@@ -36,7 +36,8 @@ const THEIRS = 'curl'
 
 /**
  * `node dist/bench/s3.js`: an object moved by the S3 store and by curl, one after the other on the same server. curl
- * moves it without a signature, from and to a bucket that everybody may write to for so long.
+ * moves it without a signature, from and to a bucket that everybody may write to for so long: neither it nor the server
+ * computes what the signature of the store's parts takes, their SHA-256.
  */
 async function main(signal: AbortSignal): Promise<void> {
   const flags = new Command('s3')

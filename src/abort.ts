@@ -35,6 +35,29 @@ export function linkAbort(...signals: readonly AbortSignal[]): LinkedAbort {
   }
 }
 
+/** A signal that fires `ms` milliseconds after another one, until `release`: for what should rather end than be cut off. */
+export function delayAbort(
+  signal: AbortSignal,
+  ms: number,
+): { readonly signal: AbortSignal; readonly release: () => void } {
+  const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const wait = (): void => {
+    timer = setTimeout(() => {
+      controller.abort(signal.reason)
+    }, ms)
+  }
+  signal.addEventListener('abort', wait, { once: true })
+  if (signal.aborted) wait()
+  return {
+    signal: controller.signal,
+    release: () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', wait)
+    },
+  }
+}
+
 /** A signal that fires with another one, or when its time is over. */
 export interface TimeLimit {
   readonly signal: AbortSignal

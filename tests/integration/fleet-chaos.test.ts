@@ -21,7 +21,7 @@ import { Random } from '../support/random.js'
  * How long, and from which seed the faults are chosen: the same seed gives the same faults in the same order. An hour by
  * hand: `FLEET_CHAOS_SECONDS=3600 npx vitest run --project integration tests/integration/fleet-chaos.test.ts`.
  */
-const SECONDS = Number(process.env['FLEET_CHAOS_SECONDS'] ?? 60)
+const SECONDS = Number(process.env['FLEET_CHAOS_SECONDS'] ?? 120)
 const SEED = Number(process.env['FLEET_SEED'] ?? randomInt(2 ** 31))
 /** Milliseconds between files: about as many as two workers do that are disturbed all the time. */
 const PACE_MS = 1_200

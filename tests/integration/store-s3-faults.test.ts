@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -18,8 +19,10 @@ import type { TestBucket } from '../support/s3.js'
 const MIB = 1024 * 1024
 const signal = new AbortController().signal
 const plain: PublishOptions = { overwrite: false, metadata: {} }
-/** Milliseconds: the client waits four times one second at most, with pauses between; then for the tidying up. */
+/** Milliseconds: the client waits for four silences at most, with pauses between; then for the tidying up. */
 const BOUND = 60_000
+/** Milliseconds without a byte that the client waits. Short only where the test is about it: a busy machine is slow too. */
+const idleMs = (test: string): number => (test.includes('stall') ? 1500 : 10_000)
 
 const FAULTS: readonly Fault[] = [
   { kind: 'status', status: 500 },
@@ -51,11 +54,11 @@ afterAll(async () => {
   await proxy.dispose()
   await bucket.dispose()
 })
-beforeEach(async () => {
+beforeEach(async ({ task }) => {
   local = await mkdtemp(path.join(tmpdir(), 'duckfleet-test-'))
   proxy.faults = () => undefined
   // A client of its own: the SDK's count of retries that are left must not go from test to test.
-  client = createS3Client({ endpoint: proxy.endpoint, idleMs: 1000 })
+  client = createS3Client({ endpoint: proxy.endpoint, idleMs: idleMs(task.name) })
   const limits = { getPart: MIB, putWhole: 4 * MIB, putPart: 5 * MIB }
   store = createS3Store({ client, bucket: bucket.name, endpoint: proxy.endpoint, limits })
 })
@@ -271,6 +274,17 @@ describe('publishing', () => {
     expect(await bucket.names()).toEqual([])
   })
 
+  it('does not take a big file that changed after its digest was computed', async () => {
+    proxy.faults = async (request) => {
+      if (steps['the start'](request)) await writeFile(file('finished'), randomBytes(big.length))
+      return undefined
+    }
+    const ended = await outcome(publish(big))
+    expect(ended).toMatchObject({ code: 'transient' })
+    await settled(ended, big)
+    expect(await bucket.names()).toEqual([])
+  })
+
   it('does not overwrite what appears while parts are on their way', async () => {
     proxy.faults = async (request) => {
       if (steps['a part'](request)) await bucket.put('a', Buffer.from('theirs'))
@@ -310,6 +324,75 @@ describe('publishing', () => {
       await settled(ended, bytes)
     }
   })
+})
+
+/** The server carries out what nobody waits for any more: an upload or a file appears after the client has looked. */
+describe('publishing to a server that is late', () => {
+  const bytes = randomBytes(11 * MIB)
+  const LATE_MS = 1_500
+  const isStart = ({ method, url }: SeenRequest): boolean => method === 'POST' && url.includes('uploads')
+  const isEnd = ({ method, url }: SeenRequest): boolean => method === 'POST' && url.includes('uploadId=')
+  const publish = async (stop = signal): Promise<Published> => {
+    await writeFile(file('finished'), bytes)
+    return await store.publish(file('finished'), 'a', plain, stop)
+  }
+  /** Stops at the first request that matches, which the server gets late. */
+  const stopAt = (matches: (request: SeenRequest) => boolean, fault: Fault): AbortSignal => {
+    const stop = new AbortController()
+    proxy.faults = (request) => {
+      if (!matches(request) || stop.signal.aborted) return undefined
+      stop.abort()
+      return fault
+    }
+    return stop.signal
+  }
+  const later = async (): Promise<void> => {
+    await delay(LATE_MS + 500)
+    expect(await bucket.uploads()).toEqual([])
+  }
+
+  it('takes back a start that was under way when it was stopped', async () => {
+    const stop = stopAt(isStart, { kind: 'late', ms: LATE_MS })
+    expect(await outcome(publish(stop))).toMatchObject({ code: 'aborted' })
+    expect(await bucket.uploads()).toEqual([])
+    await later()
+    expect(await bucket.names()).toEqual([])
+  })
+
+  it('does so too when the connection is lost with it', async () => {
+    const stop = stopAt(isStart, { kind: 'cut-and-late', ms: LATE_MS })
+    expect(await outcome(publish(stop))).toMatchObject({ code: 'aborted' })
+    await later()
+    expect(await bucket.names()).toEqual([])
+  })
+
+  it('waits no longer than some seconds for it', async () => {
+    const stop = stopAt(isStart, { kind: 'stall' })
+    const began = performance.now()
+    expect(await outcome(publish(stop))).toMatchObject({ code: 'aborted' })
+    expect(performance.now() - began).toBeLessThan(15_000)
+    await later()
+  })
+
+  it.each(['once', 'always'] as const)('removes what a start left that was cut off %s', async (how) => {
+    fail({ kind: 'cut-and-late', ms: LATE_MS }, isStart, how)
+    const ended = await outcome(publish())
+    if (how === 'once') expect(ended).not.toHaveProperty('code')
+    else expect(ended).toMatchObject({ code: 'transient' })
+    await later()
+    expect(await bucket.names()).toEqual(how === 'once' ? ['a'] : [])
+  })
+
+  it.each(['late', 'cut-and-late'] as const)(
+    'finds its file when the end comes %s, stopped',
+    async (kind) => {
+      const stop = stopAt(isEnd, { kind, ms: LATE_MS })
+      expect(await outcome(publish(stop))).not.toHaveProperty('code')
+      expect(sha(await bucket.get('a'))).toBe(sha(bytes))
+      await later()
+      expect(sha(await bucket.get('a'))).toBe(sha(bytes))
+    },
+  )
 })
 
 describe('refusals', () => {

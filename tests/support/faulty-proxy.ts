@@ -2,14 +2,17 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /**
  * What goes wrong with a request: a status instead of an answer; the connection is cut before the request reaches the
  * server, after the server did it, or in the middle of the answer; no answer, or half of one; an answer of another
- * version; a bit that flips on the way to the server.
+ * version; a bit that flips on the way to the server; the server gets it `ms` milliseconds late, at which the client
+ * waits or is cut off at once.
  */
 export type Fault =
   | { readonly kind: 'status'; readonly status: number; readonly code?: string }
+  | { readonly kind: 'late' | 'cut-and-late'; readonly ms: number }
   | {
       readonly kind:
         | 'reset'
@@ -21,6 +24,9 @@ export type Fault =
         | 'wrong-etag'
         | 'flip'
     }
+
+/** After which the answer comes as it is. */
+const WHOLE: ReadonlySet<Fault['kind']> = new Set(['wrong-etag', 'flip', 'late'])
 
 export interface SeenRequest {
   readonly method: string
@@ -89,16 +95,18 @@ async function answer(
     response.end(head.method === 'HEAD' ? '' : `<Error><Code>${fault.code ?? 'InternalError'}</Code></Error>`)
     return
   }
+  if (fault?.kind === 'cut-and-late') response.destroy()
+  if (fault?.kind === 'late' || fault?.kind === 'cut-and-late') await delay(fault.ms)
   const sent = fault?.kind === 'flip' && body.length > 0 ? flipped(body) : body
   const { status, headers, bytes } = await forward(target, agent, head, sent)
-  if (fault?.kind === 'lost-answer') {
+  if (fault?.kind === 'lost-answer' || fault?.kind === 'cut-and-late') {
     response.destroy()
     return
   }
   if (fault?.kind === 'wrong-etag' && headers.etag !== undefined)
     headers.etag = '"0123456789abcdef0123456789abcdef"'
   response.writeHead(status, headers)
-  if (fault === undefined || fault.kind === 'wrong-etag' || fault.kind === 'flip') {
+  if (fault === undefined || WHOLE.has(fault.kind)) {
     response.end(bytes)
     return
   }

@@ -16,6 +16,8 @@ export interface S3ClientOptions {
 const CONNECT_MS = 10_000
 const IDLE_MS = 60_000
 const MAX_SOCKETS = 128
+/** Bytes of an answer that wait in memory: with Node's 16 KiB every piece that comes stops the socket and starts it again. */
+const READ_AHEAD = 1024 * 1024
 /** Tries of one request; the pauses between them grow. */
 const ATTEMPTS = 4
 
@@ -24,7 +26,7 @@ const ATTEMPTS = 4
  * requests end: with an answer, an error, or no byte for `idleMs`. `destroy()` closes its connections.
  */
 export function createS3Client({ endpoint, region, ca, idleMs }: S3ClientOptions = {}): S3Client {
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS }
+  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS, highWaterMark: READ_AHEAD }
   return new S3Client({
     ...(endpoint === undefined ? atAws(region) : elsewhere(endpoint, region)),
     // The signature covers every part's bytes already. The SDK's own checksums need every request of an upload to agree,

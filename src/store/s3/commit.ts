@@ -1,8 +1,9 @@
 import { DuckfleetError } from '../../errors.js'
+import { afterwards, finishing, lookAgain } from './after-stop.js'
 import type { Bucket, Condition } from './bucket.js'
 import { address, quoted } from './bucket.js'
 import { statusOf } from './errors.js'
-import { afterwards, changed } from './request.js'
+import { changed } from './request.js'
 import { setAside } from './set-aside.js'
 import { headObject } from './stat.js'
 import { UPLOAD_ID } from './upload.js'
@@ -16,19 +17,20 @@ import type { Upload } from './upload.js'
 export async function commit(
   upload: Upload,
   signal: AbortSignal,
-  write: (condition: Condition) => Promise<unknown>,
+  write: (condition: Condition, signal: AbortSignal) => Promise<unknown>,
 ): Promise<void> {
   const { bucket, key, options } = upload
-  const aside = await setAside(bucket, key, options.replaces?.wals ?? [], signal)
-  try {
-    await conclude(upload, write)
-  } catch (error) {
-    // Without an answer the new file may still appear, and the WAL beside it would bring its rows in twice.
-    const status = statusOf(error)
-    if (status !== undefined && status < 500) await aside.restore()
-    throw error
-  }
-  await aside.drop()
+  await finishing(signal, async (patient) => {
+    const aside = await setAside(bucket, key, options.replaces?.wals ?? [], signal)
+    try {
+      await conclude(upload, (condition) => write(condition, patient))
+    } catch (error) {
+      // Without an answer the new file may still appear, and the WAL beside it would bring its rows in twice.
+      if (isAnswered(error)) await aside.restore()
+      throw error
+    }
+    await aside.drop()
+  })
 }
 
 async function conclude(upload: Upload, write: (condition: Condition) => Promise<unknown>): Promise<void> {
@@ -40,12 +42,24 @@ async function conclude(upload: Upload, write: (condition: Condition) => Promise
       return
     } catch (error) {
       const rejected = error instanceof DuckfleetError && error.code === 'usage'
-      if (!rejected && (await ours(upload).catch(() => 'unknown')) === 'ours') return
+      if (!rejected && (await tookEffect(upload, error))) return
       refused = error
       if (statusOf(error) !== 412) break
     }
   }
   throw statusOf(refused) === 412 ? precondition(upload, refused) : refused
+}
+
+/** Whether a write that failed made the object nevertheless. */
+async function tookEffect(upload: Upload, error: unknown): Promise<boolean> {
+  const look = async (): Promise<boolean> => (await ours(upload).catch(() => 'unknown')) === 'ours'
+  return isAnswered(error) ? await look() : await lookAgain(look)
+}
+
+/** The server said what became of the request; otherwise it may still carry it out. */
+function isAnswered(error: unknown): boolean {
+  const status = statusOf(error)
+  return status !== undefined && status < 500
 }
 
 /** One after another until one is not refused: servers differ in whether they want the ETag in quotes. */
@@ -69,7 +83,7 @@ async function assertOurs(upload: Upload): Promise<void> {
 }
 
 async function ours({ bucket, key, source, id }: Upload): Promise<'ours' | 'another' | 'missing'> {
-  const head = await headObject(bucket, key, afterwards())
+  const head = await afterwards((late) => headObject(bucket, key, late))
   if (head === undefined) return 'missing'
   return head.size === source.size && head.metadata[UPLOAD_ID] === id ? 'ours' : 'another'
 }

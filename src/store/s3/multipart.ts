@@ -5,11 +5,13 @@ import {
   ListMultipartUploadsCommand,
 } from '@aws-sdk/client-s3'
 import type { MultipartUpload } from '@aws-sdk/client-s3'
+import { throwIfAborted } from '../../abort.js'
 import { DuckfleetError } from '../../errors.js'
+import { afterwards, finishing, lookAgain } from './after-stop.js'
 import type { Bucket, Condition } from './bucket.js'
 import { address } from './bucket.js'
 import { statusOf } from './errors.js'
-import { afterwards, request } from './request.js'
+import { request } from './request.js'
 
 /** A part that the server has. */
 export interface FinishedPart {
@@ -35,12 +37,17 @@ export async function inUpload(
   signal: AbortSignal,
   work: (uploadId: string) => Promise<void>,
 ): Promise<void> {
-  const uploadId = await createUpload(bucket, key, headers, signal)
+  const start = Date.now()
+  const { uploadId, repeated } = await createUpload(bucket, key, headers, signal)
   try {
+    throwIfAborted(signal)
+    await abortEarlier(bucket, key, uploadId)
     await work(uploadId)
   } catch (error) {
     await abortUpload(bucket, key, uploadId)
     throw error
+  } finally {
+    if (repeated) await abortStrays(bucket, key, start)
   }
 }
 
@@ -68,25 +75,30 @@ export async function completeUpload(
   )
 }
 
-/** An answer that was lost leaves an upload whose id nobody knows: those are looked for, and removed. */
+/**
+ * An answer that was lost leaves an upload whose id nobody knows: those are looked for, and removed. `repeated`: the
+ * client asked more than once, and the server may have done so too.
+ */
 async function createUpload(
   bucket: Bucket,
   key: string,
   headers: UploadHeaders,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<{ readonly uploadId: string; readonly repeated: boolean }> {
+  throwIfAborted(signal)
   const start = Date.now()
   try {
-    const created = await request(bucket, key, 's3:PutObject', signal, (client, options) =>
-      client.send(new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: key, ...headers }), options),
+    const { UploadId, $metadata } = await finishing(signal, (patient) =>
+      request(bucket, key, 's3:PutObject', patient, (client, options) =>
+        client.send(new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: key, ...headers }), options),
+      ),
     )
-    if (created.UploadId === undefined)
+    if (UploadId === undefined)
       throw new DuckfleetError(
         'transient',
         `cannot write ${address(bucket, key)}: the server gave no id for an upload in parts; try again`,
       )
-    await abortEarlier(bucket, key, created.UploadId)
-    return created.UploadId
+    return { uploadId: UploadId, repeated: ($metadata.attempts ?? 1) > 1 }
   } catch (error) {
     if (!(error instanceof DuckfleetError && error.code === 'usage')) await abortStrays(bucket, key, start)
     throw error
@@ -95,30 +107,33 @@ async function createUpload(
 
 /** What cannot be removed stays for the bucket's lifecycle rule: the error that led here matters more. */
 async function abortUpload(bucket: Bucket, key: string, uploadId: string): Promise<void> {
-  const signal = afterwards()
-  for (let attempt = 1; attempt <= ABORTS; attempt++) {
-    try {
-      await request(bucket, key, 's3:PutObject', signal, (client, options) =>
-        client.send(
-          new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: key, UploadId: uploadId }),
-          options,
-        ),
-      )
-    } catch (error) {
-      if (statusOf(error) === 404 || signal.aborted) return
+  await afterwards(async (signal) => {
+    for (let attempt = 1; attempt <= ABORTS; attempt++) {
+      try {
+        await request(bucket, key, 's3:PutObject', signal, (client, options) =>
+          client.send(
+            new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: key, UploadId: uploadId }),
+            options,
+          ),
+        )
+      } catch (error) {
+        if (statusOf(error) === 404 || signal.aborted) return
+      }
     }
-  }
+  })
 }
 
 /** Another worker's upload of the same key and moment may be hit: that fails, and is tried again. */
 async function abortStrays(bucket: Bucket, key: string, start: number): Promise<void> {
-  const end = Date.now()
   const offset = bucket.client.config.systemClockOffset
-  for (const { UploadId, Initiated } of await uploadsOf(bucket, key)) {
-    if (UploadId === undefined || Initiated === undefined) continue
-    const at = Initiated.getTime() - offset
-    if (at >= start - CLOCKS_MS && at <= end + CLOCKS_MS) await abortUpload(bucket, key, UploadId)
-  }
+  await lookAgain(async () => {
+    for (const { UploadId, Initiated } of await uploadsOf(bucket, key)) {
+      if (UploadId === undefined || Initiated === undefined) continue
+      if (Initiated.getTime() - offset >= start - CLOCKS_MS) await abortUpload(bucket, key, UploadId)
+    }
+    // Another one may still come.
+    return false
+  })
 }
 
 /**
@@ -143,8 +158,10 @@ function isEarlier(a: MultipartUpload, b: MultipartUpload): boolean {
 
 /** None where they may not be listed: a lifecycle rule removes what stays. */
 async function uploadsOf(bucket: Bucket, key: string): Promise<readonly MultipartUpload[]> {
-  const found = await request(bucket, key, 's3:ListBucket', afterwards(), (client, options) =>
-    client.send(new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: key }), options),
+  const found = await afterwards((late) =>
+    request(bucket, key, 's3:ListBucket', late, (client, options) =>
+      client.send(new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: key }), options),
+    ),
   ).catch(() => undefined)
   return (found?.Uploads ?? []).filter(({ Key }) => Key === key)
 }

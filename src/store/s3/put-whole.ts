@@ -21,7 +21,7 @@ export async function putWhole(upload: Upload, signal: AbortSignal): Promise<str
   const digest = sha256(bytes)
   options.onBytes?.(bytes.length)
   await upload.refuseObstacles(upload, signal)
-  await commit(upload, signal, (condition) => put(upload, bytes, digest, condition, signal))
+  await commit(upload, signal, (condition, patient) => put(upload, bytes, digest, condition, patient))
   return digest
 }
 

@@ -78,7 +78,7 @@ async function tryRange(
       return new Error(
         `asked for bytes ${range.from}-${range.to - 1}, got ${answer.ContentRange ?? 'others'}`,
       )
-    await pour(body as AsyncIterable<Uint8Array>, range, sink)
+    await pour(body, range, sink)
     return undefined
   } catch (error) {
     throwIfAborted(signal)
@@ -117,7 +117,7 @@ async function ask(
 
 /** Rejects when the body has not exactly the bytes of the range. */
 async function pour(
-  body: AsyncIterable<Uint8Array>,
+  body: Readable,
   range: Range,
   { write, onReached }: Sink & { readonly onReached: (position: number) => void },
 ): Promise<void> {
@@ -132,11 +132,21 @@ async function pour(
     gathered = []
     bytes = 0
   }
-  for await (const chunk of body) {
-    gathered.push(chunk)
-    bytes += chunk.length
-    if (bytes >= GATHER) await flush()
-  }
+  // Events, for there are many chunks, and a loop that waits for each takes as long as all the rest.
+  await new Promise<void>((resolve, reject) => {
+    body.on('data', (chunk: Uint8Array) => {
+      gathered.push(chunk)
+      bytes += chunk.length
+      if (bytes < GATHER) return
+      body.pause()
+      flush().then(() => body.resume(), reject)
+    })
+    body.once('end', resolve)
+    body.once('error', reject)
+    body.once('close', () => {
+      reject(new Error('the answer broke off'))
+    })
+  })
   if (bytes > 0) await flush()
   if (position !== range.to) throw new Error(`${range.to - position} bytes are missing`)
 }

@@ -13,9 +13,6 @@ const ACTIONS = {
 } as const
 export type Permission = keyof typeof ACTIONS
 
-/** Milliseconds that finding out and tidying up may take once an operation was stopped or failed. */
-const AFTERWARDS_MS = 30_000
-
 /** Runs one request to S3; whatever it throws comes out as a DuckfleetError that names bucket and key. */
 export async function request<T>(
   bucket: Bucket,
@@ -36,11 +33,6 @@ export async function request<T>(
       permission,
     })
   }
-}
-
-/** A signal for what has to be done although the operation's own signal fired; bounded in time. */
-export function afterwards(): AbortSignal {
-  return AbortSignal.timeout(AFTERWARDS_MS)
 }
 
 /** `transient`: the object is not the version that was looked at before. */

@@ -3,8 +3,9 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import type { StoredWal } from '../port.js'
 import { tempName } from '../temp-file.js'
 import type { Bucket } from './bucket.js'
+import { afterwards } from './after-stop.js'
 import { copyObject } from './copy.js'
-import { afterwards, request } from './request.js'
+import { request } from './request.js'
 
 /** WALs that were taken away, and can be put back. */
 interface Aside {
@@ -25,7 +26,7 @@ export async function setAside(
   const moved: { readonly wal: string; readonly kept: string; readonly size: number }[] = []
   const restore = async (): Promise<void> => {
     for (const { wal, kept, size } of moved) {
-      await copyObject(bucket, { key: kept, size }, wal, afterwards())
+      await afterwards((late) => copyObject(bucket, { key: kept, size }, wal, late))
       await remove(bucket, kept)
     }
   }
@@ -51,7 +52,9 @@ export async function setAside(
 
 /** Not by the operation's own signal: half of a move is worse than a late stop. */
 async function remove(bucket: Bucket, key: string): Promise<void> {
-  await request(bucket, key, 's3:DeleteObject', afterwards(), (client, options) =>
-    client.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: key }), options),
+  await afterwards((late) =>
+    request(bucket, key, 's3:DeleteObject', late, (client, options) =>
+      client.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: key }), options),
+    ),
   )
 }

@@ -1,11 +1,16 @@
-import { createHash } from 'node:crypto'
+import { createHash, webcrypto } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { throwIfAborted } from '../../abort.js'
 import { DuckfleetError } from '../../errors.js'
 import { guarded } from '../fs-errors.js'
+import { cut } from './parts.js'
 
-const CHUNK = 1024 * 1024
+/** Hex SHA-256 of a file and of its parts. */
+interface Digests {
+  readonly whole: string
+  readonly parts: readonly string[]
+}
 
 /** A local file that is being published: opened once, so that all that is read is of one and the same file. */
 export interface SourceFile {
@@ -13,8 +18,8 @@ export interface SourceFile {
   readonly size: number
   /** Fills `into` with the bytes from `from` on. Rejects when the file is shorter than it was. */
   read(into: Uint8Array, from: number): Promise<void>
-  /** Hex SHA-256 of the file. */
-  digest(signal: AbortSignal): Promise<string>
+  /** Reads the file once, and holds two of its parts of `partSize` bytes. */
+  digests(partSize: number, signal: AbortSignal): Promise<Digests>
   close(): Promise<void>
 }
 
@@ -27,7 +32,7 @@ export async function openSource(path: string): Promise<SourceFile> {
     return {
       size,
       read,
-      digest: (signal) => digestOf(size, read, signal),
+      digests: (partSize, signal) => digestsOf(size, partSize, read, signal),
       close: () => handle.close(),
     }
   } catch (error) {
@@ -40,26 +45,34 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-async function digestOf(size: number, read: SourceFile['read'], signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  let [ready, next] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)]
+async function digestsOf(
+  size: number,
+  partSize: number,
+  read: SourceFile['read'],
+  signal: AbortSignal,
+): Promise<Digests> {
+  const whole = createHash('sha256')
+  const parts: string[] = []
+  let [ready, next] = [Buffer.allocUnsafeSlow(partSize), Buffer.allocUnsafeSlow(partSize)]
   const fill = async (buffer: Buffer, from: number): Promise<Buffer> => {
-    const piece = buffer.subarray(0, Math.max(0, Math.min(CHUNK, size - from)))
-    if (piece.length > 0) await read(piece, from)
-    return piece
+    const bytes = buffer.subarray(0, Math.max(0, Math.min(partSize, size - from)))
+    if (bytes.length > 0) await read(bytes, from)
+    return bytes
   }
   let reading = fill(ready, 0)
-  for (let from = 0; from < size; from += CHUNK) {
-    const piece = await reading
+  for (const { to } of cut(size, partSize)) {
+    const bytes = await reading
     throwIfAborted(signal)
-    // The disk works while the digest is computed.
-    reading = fill(next, from + CHUNK)
+    // The disk and another thread work while the digest of the whole is computed.
+    reading = fill(next, to)
     reading.catch(() => undefined)
-    hash.update(piece)
+    const aside = webcrypto.subtle.digest('SHA-256', bytes)
+    whole.update(bytes)
+    parts.push(Buffer.from(await aside).toString('hex'))
     ;[ready, next] = [next, ready]
   }
   await reading
-  return hash.digest('hex')
+  return { whole: whole.digest('hex'), parts }
 }
 
 async function readFully(handle: FileHandle, into: Uint8Array, from: number, path: string): Promise<void> {
