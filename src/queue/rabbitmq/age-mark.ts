@@ -43,8 +43,9 @@ interface AgeMarkDeps {
 
 /** Between two looks of a publisher: a queue that was emptied meanwhile was so by workers, who leave their own mark. */
 const LOOK_EVERY_MS = 10_000
-/** After a failure. */
-const PAUSE_MS = 60_000
+/** After a failure, and after one that will hardly go away by itself. */
+const PAUSE_MS = 1_000
+const LONG_PAUSE_MS = 60_000
 const ANSWER_MS = 10_000
 const CLOSE_MS = 2_000
 
@@ -52,6 +53,7 @@ export function createAgeMark({ keeper, work, queues }: AgeMarkDeps): AgeMark {
   const ending = new AbortController()
   let slot: { readonly link: Link; readonly opening: Promise<Channel> } | undefined
   let pausedUntil = 0
+  let warned = false
   let wanted: Taken | undefined
   let running: Promise<void> | undefined
   let looked = -Infinity
@@ -62,20 +64,25 @@ export function createAgeMark({ keeper, work, queues }: AgeMarkDeps): AgeMark {
     await queues.ensure(link, ageQueue(work), false)
     return openChannel(link, () => link.model.createChannel())
   }
-  const run = async (task: (channel: Channel) => Promise<void>): Promise<void> => {
-    if (performance.now() < pausedUntil || ending.signal.aborted) return
+  /** Whether it was done. */
+  const run = async (task: (channel: Channel) => Promise<void>): Promise<boolean> => {
+    if (performance.now() < pausedUntil || ending.signal.aborted) return false
     try {
-      const link = await keeper.link(ending.signal, ANSWER_MS)
+      // Nobody shall wait for a broker because of this.
+      const link = await keeper.link(ending.signal, 0)
       // What a blocked connection is given lies before everything else that it shall send.
-      if (link.isBlocked()) return
+      if (link.isBlocked()) return false
       if (slot?.link !== link) slot = { link, opening: open(link) }
       await limited(ANSWER_MS, `RabbitMQ does not answer for the queue ${work}`, slot.opening.then(task))
+      return true
     } catch (thrown) {
       slot = undefined
-      pausedUntil = performance.now() + PAUSE_MS
       const { code, message } = asDuckfleetError(thrown, 'transient')
-      if (code === 'usage')
+      pausedUntil = performance.now() + (code === 'usage' ? LONG_PAUSE_MS : PAUSE_MS)
+      if (code === 'usage' && !warned)
         keeper.emit({ kind: 'warning', message: `how old messages are is not known: ${message}` })
+      warned ||= code === 'usage'
+      return false
     }
   }
   const ready = async (channel: Channel): Promise<number | 'busy'> => {
@@ -86,7 +93,7 @@ export function createAgeMark({ keeper, work, queues }: AgeMarkDeps): AgeMark {
     const timestamp = seconds === undefined ? {} : { timestamp: seconds }
     channel.sendToQueue(ageQueue(work), Buffer.alloc(0), { persistent: true, ...timestamp })
   }
-  const note = (message: Taken): Promise<void> =>
+  const note = (message: Taken): Promise<boolean> =>
     run(async (channel) => {
       const waiting = await ready(channel)
       if (waiting === 0) put(channel, nowSeconds())
@@ -109,8 +116,9 @@ export function createAgeMark({ keeper, work, queues }: AgeMarkDeps): AgeMark {
         looked = performance.now()
         looking = run(async (channel) => {
           if ((await ready(channel)) === 0) put(channel, nowSeconds())
-        }).then(() => {
+        }).then((done) => {
           looking = undefined
+          if (!done) looked = -Infinity
           seen.wake()
         })
       }
