@@ -34,7 +34,7 @@ export async function compareRelations(
   left: Digested,
   right: Digested,
 ): Promise<Digest> {
-  const [a, b] = [await readDigest(session, left), await readDigest(session, right)]
+  const [a, b] = await Promise.all([readDigest(session, left), readDigest(session, right)])
   await compareWithin(session, table, columns, { ...left, ...a }, { ...right, ...b })
   return a
 }
@@ -96,11 +96,11 @@ async function columnThatDiffers(
   left: Digested,
   right: Digested,
 ): Promise<string | undefined> {
-  const [a, b] = [
-    only(await session.query(columnsQuery(left.relation, left.terms))),
-    only(await session.query(columnsQuery(right.relation, right.terms))),
-  ]
-  return columns.find((_, i) => a[`f${i}`] !== b[`f${i}`])
+  const rows = await Promise.all(
+    [left, right].map(({ relation, terms }) => session.query(columnsQuery(relation, terms))),
+  )
+  const [a, b] = rows.map(([row]) => row)
+  return columns.find((_, i) => a?.[`f${i}`] !== b?.[`f${i}`])
 }
 
 function only([row]: readonly Row[]): Row {

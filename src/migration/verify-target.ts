@@ -73,8 +73,9 @@ async function verifyRows(target: Session, table: ExportedTable, level: Expected
     terms: tableTerms(plan),
     chained: true,
   }
-  const before = { ...travelled, ...(await readDigest(target, travelled)) }
-  const after = { ...stored, ...(await readDigest(target, stored)) }
+  const [out, back] = await Promise.all([readDigest(target, travelled), readDigest(target, stored)])
+  const before = { ...travelled, ...out }
+  const after = { ...stored, ...back }
   const source = { name: SOURCE, ...digest }
   compareRows(name, source, after)
   await compareWithin(target, name, digestedColumns(plan), before, after)
