@@ -79,8 +79,8 @@ start() {
     start_epmd "$dir" $((port + 3))
     start_server "$dir" "$port"
   fi
-  # AMQP is the last that a broker opens.
-  wait_for 60 listens 127.0.0.1 "$port" && wait_for 60 listens 127.0.0.1 $((port + 2)) &&
+  # AMQP is the last that a broker opens. It takes 5 s, and ten times as long where many others want the cores too.
+  wait_for 180 listens 127.0.0.1 "$port" && wait_for 60 listens 127.0.0.1 $((port + 2)) &&
     wait_for 10 alive "$dir/pid" "$dir" || die "RabbitMQ did not start, see $dir/start.log and $dir/rabbitmq.log"
 }
 
