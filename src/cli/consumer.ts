@@ -91,7 +91,7 @@ async function consume(
   cleanup.add(() => broker.close())
   const queue = await broker.queue(fleet.queues[size], { deliveryTimeoutMs: fleet.jobDeadlineMs + SETTLE_MS })
   const big = size === 'small' ? await broker.queue(fleet.queues.big, {}) : undefined
-  const stores = adapters.openStores(fleet)
+  const stores = await adapters.openStores(fleet)
   cleanup.add(() => stores.close())
 
   const job: Omit<JobDeps, 'onStep'> = {

@@ -23,13 +23,24 @@ export interface Stores {
 /** Opens the services that a fleet stands on. */
 export interface FleetAdapters {
   openBroker(fleet: FleetConfig, onEvent: (event: BrokerEvent) => void, signal: AbortSignal): Promise<Broker>
-  openStores(fleet: FleetConfig): Stores
+  openStores(fleet: FleetConfig): Promise<Stores>
   /** Connects when it is asked for the first trackers. */
-  openTrackers(fleet: FleetConfig): TrackerSource
+  openTrackers(fleet: FleetConfig): Promise<TrackerSource>
   openDepths(fleet: FleetConfig, onEvent: (event: BrokerEvent) => void, signal: AbortSignal): Promise<Depths>
   openFailed(
     fleet: FleetConfig,
     onEvent: (event: BrokerEvent) => void,
     signal: AbortSignal,
   ): Promise<FailedMessages>
+}
+
+/** Loads the services' clients when the first of them is opened: they take longer to load than a small file to upgrade. */
+export function whenUsed(load: () => Promise<FleetAdapters>): FleetAdapters {
+  return {
+    openBroker: async (...args) => (await load()).openBroker(...args),
+    openStores: async (...args) => (await load()).openStores(...args),
+    openTrackers: async (...args) => (await load()).openTrackers(...args),
+    openDepths: async (...args) => (await load()).openDepths(...args),
+    openFailed: async (...args) => (await load()).openFailed(...args),
+  }
 }

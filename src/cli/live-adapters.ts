@@ -36,18 +36,18 @@ export function createLiveAdapters(): FleetAdapters {
       }
     },
     ...liveOperator,
-    openStores,
+    openStores: (fleet) => Promise.resolve(openStores(fleet)),
     openTrackers(fleet) {
       const secrets = createSecrets()
       const credentials = databaseCredentials(fleet.database, { secrets, ca: fleet.ca })
       const trackers = createPostgresTrackers({ credentials, query: fleet.trackerQuery })
-      return {
+      return Promise.resolve({
         trackers: (filter, signal) => trackers.trackers(filter, signal),
         close: async () => {
           await trackers.close()
           secrets.close()
         },
-      }
+      })
     },
   }
 }

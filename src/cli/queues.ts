@@ -4,7 +4,6 @@ import type { Config } from '../config.js'
 import { DuckfleetError } from '../errors.js'
 import { readFleetConfig } from '../fleet-config.js'
 import type { FleetConfig } from '../fleet-config.js'
-import { putMetrics } from '../ops/cloudwatch.js'
 import { metricsOf } from '../ops/depth-metrics.js'
 import { SIZES, WINDOW_SECONDS, figuresOf } from '../ops/queue-figures.js'
 import type { QueueFigures } from '../ops/queue-figures.js'
@@ -105,6 +104,7 @@ async function once(
   if (!cloudwatch) return
   const metrics = metricsOf(figures)
   const namespace = `duckfleet/${fleet.env}`
+  const { putMetrics } = await import('../ops/cloudwatch.js')
   await putMetrics(namespace, metrics, signal)
   io.err(`${metrics.length} figures are in CloudWatch, namespace ${namespace}`)
   if (figures.some(({ kind, inWork }) => kind === 'work' && inWork === null)) context.setExitCode(1)

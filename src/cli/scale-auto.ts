@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { DuckfleetError } from '../errors.js'
 import { readFleetConfig } from '../fleet-config.js'
 import type { FleetConfig } from '../fleet-config.js'
-import { createEcsServices } from '../ops/ecs.js'
 import { SIZES } from '../ops/queue-figures.js'
 import { proposeTasks } from '../ops/scale-proposal.js'
 import type { Proposal, ProposalOptions } from '../ops/scale-proposal.js'
@@ -89,6 +88,7 @@ async function propose(
   deps: ScaleAutoDeps,
 ): Promise<Proposed> {
   const depths = await openDepths(fleet, context, deps)
+  const { createEcsServices } = await import('../ops/ecs.js')
   const services = createEcsServices(fleet.ecs.cluster)
   try {
     const figures = await lookAtQueues(fleet, depths, context)

@@ -3,7 +3,6 @@ import { DuckfleetError } from '../errors.js'
 import { readFleetConfig } from '../fleet-config.js'
 import type { FleetConfig } from '../fleet-config.js'
 import { formatDuration, parseDuration } from '../ops/duration.js'
-import { createEcsServices } from '../ops/ecs.js'
 import { isSettled, waitForTasks } from '../ops/scale-wait.js'
 import type { ServiceCounts, Services } from '../ops/services.js'
 import type { CommandContext } from './io.js'
@@ -57,6 +56,7 @@ async function scaleTo(
   const fleet = readFleetConfig(config.environment, flags.env)
   const limitMs = flags.wait ? parseDuration(flags.timeout) : 0
   const orders = ordersOf(wanted, fleet, flags.force === true)
+  const { createEcsServices } = await import('../ops/ecs.js')
   const services = createEcsServices(fleet.ecs.cluster)
   try {
     const asked: ServiceCounts[] = []
