@@ -89,7 +89,9 @@ type Opened = Pick<PublishDeps, 'trackers' | 'source' | 'destination' | 'queues'
 
 async function open(request: PublishRequest, cleanup: Cleanup, say: (line: string) => void): Promise<Opened> {
   const { fleet, options, fromFolder, deps } = request
-  const trackers = fromFolder ? createFolderTrackers(fleet.migrateSrc) : await deps.adapters.openTrackers(fleet)
+  const trackers = fromFolder
+    ? createFolderTrackers(fleet.migrateSrc)
+    : await deps.adapters.openTrackers(fleet)
   cleanup.add(() => trackers.close())
   const stores = await deps.adapters.openStores(fleet)
   cleanup.add(() => stores.close())

@@ -115,13 +115,28 @@ process.on('uncaughtException', (error) => {
 // The worker decides when to stop: a Ctrl-C in its terminal reaches this process too.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
+/** Milliseconds after which an answer waits no longer for those to what was asked with it. */
+const TOGETHER_MS = 200
+
+/** An engine that broke answers nothing more: its process is about to be ended. */
+async function answerAll(driver: EngineDriver, requests: readonly Request[]): Promise<void> {
+  let replies: Reply[] = []
+  let since = performance.now()
+  for (const request of requests) {
+    const reply = await answer(driver, request)
+    replies.push(reply)
+    if (!reply.ok && reply.kind === 'fatal') break
+    if (performance.now() - since < TOGETHER_MS) continue
+    send(replies)
+    replies = []
+    since = performance.now()
+  }
+  if (replies.length > 0) send(replies)
+}
+
 const driver = await load()
 let queue = Promise.resolve()
 process.on('message', (message) => {
-  queue = queue.then(async () => {
-    const replies: Reply[] = []
-    for (const request of message as readonly Request[]) replies.push(await answer(driver, request))
-    send(replies)
-  })
+  queue = queue.then(() => answerAll(driver, message as readonly Request[]))
 })
 send({ ready: true })

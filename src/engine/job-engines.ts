@@ -21,6 +21,9 @@ const PROCESS_OVERHEAD = 600e6
 const MOST_WASM_MEMORY = 1.5e9
 const LEAST_ENGINE_MEMORY = 64e6
 
+/** How many times as big as the source the files of one table may be; the space for a job is looked at before. */
+const INTERMEDIATE = 2
+
 /** Storage versions of 0.7 and 0.8, where the name of a file is the name of its database. */
 const NAMED_BY_FILE = new Set([43, 51])
 
@@ -182,12 +185,13 @@ export class JobEngines implements Engines {
   private async *exportParquet(
     process: EngineProcess,
     session: number,
-    { query, columns, file }: Export,
+    { query, columns, file, rows }: Export,
   ): AsyncGenerator<string> {
+    const mostBytes = INTERMEDIATE * this.bytes
     let more = true
     for (let number = 0; more; number++) {
       const path = this.path(`${file}-${number}.parquet`)
-      const part = { query, columns, file: path, first: number === 0 }
+      const part = { query, columns, file: path, first: number === 0, rows: Number(rows), mostBytes }
       more = await process.exportPart(session, part, this.patience(), this.signal)
       yield path
     }

@@ -41,6 +41,8 @@ export class EngineProcess {
   private readonly child: ChildProcess
   private readonly pending = new Map<number, Pending>()
   private readonly outbox: Request[] = []
+  /** When the engine last answered anything: then it does not hang. */
+  private answered = 0
   private readonly exited: Promise<void>
   private lastId = 0
   private lastSession = 0
@@ -76,7 +78,9 @@ export class EngineProcess {
       })
     })
     this.child.on('message', (message) => {
-      if (Array.isArray(message)) for (const reply of message as Reply[]) this.receive(reply)
+      if (!Array.isArray(message)) return
+      this.answered = performance.now()
+      for (const reply of message as Reply[]) this.receive(reply)
     })
     this.watch = setInterval(() => {
       this.checkMemory()
@@ -188,7 +192,10 @@ export class EngineProcess {
     })
   }
 
-  /** The promise, or the death of the process when the deadline passes or the job is aborted. */
+  /**
+   * The promise, or the death of the process when the job is aborted, or when it answered nothing for so long: a request
+   * may have to wait for others.
+   */
   private async until<T>(
     promise: Promise<T>,
     timeoutMs: number,
@@ -202,9 +209,13 @@ export class EngineProcess {
       stop(new DuckfleetError('aborted', 'stopped on request'))
     }
     const seconds = Math.round(timeoutMs / 1000)
-    const timer = setTimeout(() => {
-      stop(new DuckfleetError('engine', `the ${describe(this.engine)} engine hung: no answer to ${what} in ${seconds} s; its process was killed`)) // prettier-ignore
-    }, timeoutMs)
+    const begun = performance.now()
+    const look = (): void => {
+      const left = Math.max(begun, this.answered) + timeoutMs - performance.now()
+      if (left > 0) timer = setTimeout(look, left)
+      else stop(new DuckfleetError('engine', `the ${describe(this.engine)} engine hung: no answer to ${what} in ${seconds} s; its process was killed`)) // prettier-ignore
+    }
+    let timer = setTimeout(look, timeoutMs)
     signal.addEventListener('abort', onAbort)
     if (signal.aborted) onAbort()
     try {

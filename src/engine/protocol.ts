@@ -4,8 +4,8 @@ import type { Driver } from './registry.js'
 
 /*
  * What a worker and an engine process say to each other over Node's IPC channel, the same for every driver.
- * A message is a list of requests, which are carried out one after another; the answer is one list of replies, one for
- * each request, with its id.
+ * A message is a list of requests, which are carried out one after another; the answers are lists of replies, one for each
+ * request, with its id.
  */
 
 export type OpenMode =
@@ -34,6 +34,10 @@ export interface ExportPart {
   readonly columns: readonly ExportColumn[]
   readonly file: string
   readonly first: boolean
+  /** Rows that are to come, about. */
+  readonly rows: number
+  /** Bytes that the files may take together; what would take more is written by the engine, which writes less. */
+  readonly mostBytes: number
 }
 
 export type Request =

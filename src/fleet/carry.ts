@@ -170,21 +170,24 @@ async function publish(run: Run, finished: string): Promise<void> {
   const { places, examined, draft, deps, signal } = run
   const { store, key } = places.destination
   const { inPlace, existing, target } = deps.policy
+  const replaces = inPlace ? examined.file : examined.existing
   throwIfAborted(signal)
   await assertSourceUnchanged(run)
   const options = {
-    overwrite: existing === 'replace',
+    // Nothing but what was looked at is replaced: somebody may have written there since.
+    overwrite: false,
     metadata: {
       'duckfleet-version': deps.version,
       'duckdb-release': target.release,
       'source-version': examined.file.version,
     },
-    ...(inPlace ? { replaces: examined.file } : {}),
+    ...(replaces ? { replaces } : {}),
   }
   const published = await timed(draft, 'upload', async () => {
     if (inPlace) await store.backup(key, examined.file, `.bak-${examined.header.storageVersion}`, signal)
     return await store.publish(finished, key, options, signal).catch(async (error: unknown) => {
-      if (existing !== 'compare' || (await store.stat(key, signal)) === undefined) throw error
+      const appeared = existing !== 'refuse' && replaces === undefined && (await store.stat(key, signal))
+      if (!appeared) throw error
       throw new DuckfleetError(
         'transient',
         `${draft.destination} appeared while this job was at work; the next try compares it`,

@@ -28,10 +28,12 @@ export type Examination = {
   readonly header: StorageHeader
   /** Bytes of the source and its WALs. */
   readonly bytesIn: number
-} & (
-  | { readonly action: Exclude<Action, 'compare'> }
-  | { readonly action: 'compare'; readonly existing: StoredFile }
-)
+} &
+  /** `existing`: the destination that is to be replaced. */
+  (
+    | { readonly action: Exclude<Action, 'compare'>; readonly existing: StoredFile | undefined }
+    | { readonly action: 'compare'; readonly existing: StoredFile }
+  )
 
 export interface ExaminePolicy {
   readonly target: Target
@@ -72,7 +74,7 @@ export async function examine(
     return { file, header, action: 'compare', existing, bytesIn }
   // Rows in a WAL are not in the file yet: its bytes alone would lose them.
   const asIs = file.wals.length === 0 && alreadyWrittenBy(header, policy.target)
-  return { file, header, action: asIs ? 'copy' : 'migrate', bytesIn }
+  return { file, header, action: asIs ? 'copy' : 'migrate', existing, bytesIn }
 }
 
 function isCompared(

@@ -59,7 +59,7 @@ interface OpenExport extends TableExport {
 async function exportAll(source: Database, tables: readonly OpenExport[], hooks: Hooks): Promise<void> {
   try {
     for (const [number, { plan, rows, files }] of tables.entries()) {
-      if (rows > 0n) await exportTable(source, plan, `table-${number}`, files, hooks)
+      if (rows > 0n) await exportTable(source, { plan, rows, files }, `table-${number}`, hooks)
       files.complete()
     }
   } catch (error) {
@@ -70,14 +70,13 @@ async function exportAll(source: Database, tables: readonly OpenExport[], hooks:
 
 async function exportTable(
   source: Database,
-  plan: TablePlan,
+  { plan, rows, files }: OpenExport,
   file: string,
-  files: Arrivals<string>,
   hooks: Hooks,
 ): Promise<void> {
   const name = display(plan.table)
   try {
-    for await (const path of source.exportParquet({ ...exportOf(plan), file })) {
+    for await (const path of source.exportParquet({ ...exportOf(plan), file, rows })) {
       await hooks.exported?.(name, path)
       files.push(path)
     }

@@ -25,6 +25,8 @@ export interface Export {
   readonly columns: readonly ExportColumn[]
   /** What the names of the files begin with. */
   readonly file: string
+  /** How many rows the query gives. */
+  readonly rows: bigint
 }
 
 export interface ExportColumn {

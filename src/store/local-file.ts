@@ -41,7 +41,8 @@ async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undef
       size: Number(info.size),
       version: versionText(info),
       identity: `${info.dev}:${info.ino}`,
-      writtenAt: Number(info.mtimeMs),
+      // Copying and moving keep the time of the content, but not that of the inode.
+      writtenAt: Number(info.mtimeMs > info.ctimeMs ? info.mtimeMs : info.ctimeMs),
     }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined

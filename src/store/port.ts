@@ -45,8 +45,8 @@ export interface PublishOptions {
   /** Kept with the file where the store can (S3); names in lower case with dashes, values in ASCII. */
   readonly metadata: Readonly<Record<string, string>>
   /**
-   * The destination is the source: its WAL, which the new file has taken in and the backup keeps, is taken away in
-   * the same moment. Needs a {@link Store.backup} of the same version before.
+   * What is replaced: any other version is `transient`, and stays. Where it is the source, its WAL, which the new file has
+   * taken in, is taken away in the same moment; that needs a {@link Store.backup} of the same version before.
    */
   readonly replaces?: StoredFile
   readonly onBytes?: OnBytes

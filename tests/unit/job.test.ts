@@ -199,13 +199,32 @@ describe('the destination', () => {
     expect(report.error?.message).toMatch(
       /was written at .*, after its message was published.*publish it again/,
     )
+    // An older file that was moved there since.
+    await utimes(bench.path('dst/a.duckdb'), mtimeMs / 1000 - 60, mtimeMs / 1000 - 60)
+    expect((await bench.run('a.duckdb', before)).outcome).toBe('failed')
     // Published again, or by somebody who does not say when.
-    for (const replaceUntil of [mtimeMs, undefined]) {
+    for (const replaceUntil of [Date.now() + 60_000, undefined]) {
       await bench.put('dst/a.duckdb', 'old')
-      await utimes(bench.path('dst/a.duckdb'), mtimeMs / 1000 - 60, mtimeMs / 1000 - 60)
       expect((await bench.run('a.duckdb', { existing: 'replace', replaceUntil })).outcome).toBe('migrated')
       expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
     }
+  })
+
+  it.each([
+    ['appears', undefined],
+    ['changes', 'old'],
+  ])('is not replaced when it %s while the job runs', async (_, before) => {
+    if (before !== undefined) await bench.put('dst/a.duckdb', before)
+    bench.upgrade = async (request) => {
+      await writeFile(request.destination, UPGRADED)
+      await bench.put('dst/a.duckdb', 'precious')
+      return RESULT
+    }
+    expect(await bench.run('a.duckdb', { existing: 'replace' })).toMatchObject({
+      outcome: 'retried',
+      error: { code: 'transient' },
+    })
+    expect(await bench.text('dst/a.duckdb')).toBe('precious')
   })
 
   it('is refused when it appears while the job runs', async () => {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type * as Api from '@duckdb/node-api'
+import { compareReleases } from '../../migration/releases.js'
 import { ident, literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
@@ -92,8 +93,8 @@ async function createInstance(
     extension_directory: `${root}/no-extensions`,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
-    // A new file is checkpointed once, at its end: each time before, all indexes so far are written again.
-    checkpoint_threshold: '1TB',
+    // Without a WAL a new file is checkpointed once, at its end: each time before, all indexes are written again.
+    ...(needsNoWal(api) ? { checkpoint_threshold: '1TB' } : {}),
   })
   const connection = await engine.connect()
   try {
@@ -104,6 +105,11 @@ async function createInstance(
   } finally {
     connection.closeSync()
   }
+}
+
+/** From 1.5 on; see {@link attachWithoutWal}. */
+function needsNoWal(api: typeof Api): boolean {
+  return compareReleases(api.version().replace(/^v/, ''), '1.5.0') >= 0
 }
 
 /**

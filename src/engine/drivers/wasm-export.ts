@@ -40,11 +40,12 @@ export class WasmExport {
     this.advance()
   }
 
-  /** Writes the next file; false when it is the last one. */
-  writePart(path: string): boolean {
+  /** Writes the next file. `more`: it is not the last one. */
+  writePart(path: string): { readonly more: boolean; readonly rows: number; readonly bytes: number } {
     const file = new ParquetFile(path, this.columns)
+    let rows = 0
     try {
-      for (let rows = 0; this.batch !== undefined && rows < PART_ROWS && file.size < PART_BYTES;) {
+      while (this.batch !== undefined && rows < PART_ROWS && file.size < PART_BYTES) {
         const room = GROUP_ROWS - file.open.rows
         const to = Math.min(this.batch.numRows, this.written + room)
         file.append(this.batch.data.children, this.written, to)
@@ -58,7 +59,7 @@ export class WasmExport {
     } finally {
       file.close()
     }
-    return this.batch !== undefined
+    return { more: this.batch !== undefined, rows, bytes: file.size }
   }
 
   close(): void {

@@ -98,9 +98,10 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
     },
     close(id) {
       const { connection, mayStay, underWay } = get(id)
+      // Whatever fails now: the next file can be opened.
+      current = undefined
       underWay?.close()
       connection.close()
-      current = undefined
       // Making an empty database takes as long as opening the next file, which takes the place of this one too.
       if (!mayStay) bindings.reset()
       // The engine keeps every file open that a statement named, also when it has been removed since.
@@ -124,12 +125,14 @@ function exportPart(session: Session, part: ExportPart, connect: () => WasmConne
     session.connection.query(copyStatement(part))
     return false
   }
-  const more = underWay.writePart(part.file)
-  if (!more) {
-    underWay.close()
-    session.underWay = undefined
-  }
-  return more
+  const { more, rows, bytes } = underWay.writePart(part.file)
+  const tooBig = part.first && bytes * (part.rows / rows) > part.mostBytes
+  if (more && !tooBig) return true
+  underWay.close()
+  session.underWay = undefined
+  // The engine keeps a text that repeats once; the file is written over.
+  if (more) session.connection.query(copyStatement(part))
+  return false
 }
 
 function startExport({ query, columns }: ExportPart, connect: () => WasmConnection): WasmExport | undefined {
@@ -138,7 +141,14 @@ function startExport({ query, columns }: ExportPart, connect: () => WasmConnecti
     return found === undefined ? [] : [{ name, type: found }]
   })
   // A connection of its own: a query on another's would end it.
-  return known.length === columns.length ? new WasmExport(connect(), query, known) : undefined
+  if (known.length < columns.length) return undefined
+  const connection = connect()
+  try {
+    return new WasmExport(connection, query, known)
+  } catch (error) {
+    connection.close()
+    throw error
+  }
 }
 
 function limitMemory(connection: WasmConnection, options: OpenOptions): void {

@@ -37,6 +37,8 @@ export class ColumnChunk {
   /** Appends the rows from `from` to before `to` of a batch. */
   append(column: ArrowColumn, from: number, to: number): void {
     if (column.offset !== 0) throw new Error('a batch of Arrow data begins in the middle of its buffers')
+    if (column.nullCount < column.length && column.values.byteLength < arrowBytes(this.layout, column, to))
+      throw new Error('a batch of Arrow data has fewer values than rows')
     const isNull = column.nullCount > 0 ? nullTest(column.nullBitmap) : undefined
     this.notePresence(isNull, from, to)
     this.appendValues(column, from, to, isNull ?? never)
@@ -211,6 +213,23 @@ export class ColumnChunk {
       at += length
     }
     this.values.length = at
+  }
+}
+
+/** What the values up to `rows` take in Arrow. */
+function arrowBytes(layout: ArrowLayout, { valueOffsets }: ArrowColumn, rows: number): number {
+  switch (layout.kind) {
+    case 'bits':
+      return Math.ceil(rows / 8)
+    case 'fixed':
+    case 'widened':
+      return rows * layout.width
+    case 'decimal':
+      return rows * 16
+    case 'bytes':
+      return valueOffsets[rows] ?? Infinity
+    default:
+      return layout satisfies never
   }
 }
 

@@ -132,6 +132,7 @@ async function pour(
     gathered = []
     bytes = 0
   }
+  let flushing = Promise.resolve()
   // Events, for there are many chunks, and a loop that waits for each takes as long as all the rest.
   await new Promise<void>((resolve, reject) => {
     body.on('data', (chunk: Uint8Array) => {
@@ -139,7 +140,8 @@ async function pour(
       bytes += chunk.length
       if (bytes < GATHER) return
       body.pause()
-      flush().then(() => body.resume(), reject)
+      flushing = flush()
+      flushing.then(() => body.resume(), reject)
     })
     body.once('end', resolve)
     body.once('error', reject)
@@ -147,6 +149,8 @@ async function pour(
       reject(new Error('the answer broke off'))
     })
   })
+  // A body may end while it is paused.
+  await flushing
   if (bytes > 0) await flush()
   if (position !== range.to) throw new Error(`${range.to - position} bytes are missing`)
 }
