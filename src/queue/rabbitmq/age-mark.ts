@@ -131,9 +131,8 @@ export function createAgeMark({ keeper, work, queues }: AgeMarkDeps): AgeMark {
       // What is left by the last message should arrive, but not at the price of a long goodbye.
       await limited(CLOSE_MS, 'no answer', Promise.resolve(running)).catch(() => undefined)
       ending.abort()
-      const channel = await slot?.opening.catch(() => undefined)
       // Throws when it closed meanwhile.
-      const closing = (async () => channel?.close())()
+      const closing = (async () => (await slot?.opening)?.close())()
       await limited(CLOSE_MS, 'no answer', closing).catch(() => undefined)
     },
   }

@@ -28,6 +28,8 @@ interface UploadHeaders {
 const ABORTS = 3
 /** Milliseconds by which the clocks may differ when an upload of unknown id is looked for. */
 const CLOCKS_MS = 2_000
+/** Milliseconds that a server may take to carry out a request whose answer was lost, clocks included. */
+const LATE_MS = 15_000
 
 /** Runs `work` with a new multipart upload. When it rejects, the upload and its parts are removed. */
 export async function inUpload(
@@ -39,6 +41,7 @@ export async function inUpload(
 ): Promise<void> {
   const start = Date.now()
   const { uploadId, repeated } = await createUpload(bucket, key, headers, signal)
+  const span = { start, end: Date.now() }
   try {
     throwIfAborted(signal)
     await abortEarlier(bucket, key, uploadId)
@@ -47,7 +50,7 @@ export async function inUpload(
     await abortUpload(bucket, key, uploadId)
     throw error
   } finally {
-    if (repeated) await abortStrays(bucket, key, start)
+    if (repeated) await abortStrays(bucket, key, span)
   }
 }
 
@@ -100,7 +103,8 @@ async function createUpload(
       )
     return { uploadId: UploadId, repeated: ($metadata.attempts ?? 1) > 1 }
   } catch (error) {
-    if (!(error instanceof DuckfleetError && error.code === 'usage')) await abortStrays(bucket, key, start)
+    if (!(error instanceof DuckfleetError && error.code === 'usage'))
+      await abortStrays(bucket, key, { start, end: Date.now() })
     throw error
   }
 }
@@ -124,12 +128,17 @@ async function abortUpload(bucket: Bucket, key: string, uploadId: string): Promi
 }
 
 /** Another worker's upload of the same key and moment may be hit: that fails, and is tried again. */
-async function abortStrays(bucket: Bucket, key: string, start: number): Promise<void> {
+async function abortStrays(
+  bucket: Bucket,
+  key: string,
+  { start, end }: { readonly start: number; readonly end: number },
+): Promise<void> {
   const offset = bucket.client.config.systemClockOffset
   await lookAgain(async () => {
     for (const { UploadId, Initiated } of await uploadsOf(bucket, key)) {
       if (UploadId === undefined || Initiated === undefined) continue
-      if (Initiated.getTime() - offset >= start - CLOCKS_MS) await abortUpload(bucket, key, UploadId)
+      const at = Initiated.getTime() - offset
+      if (at >= start - CLOCKS_MS && at <= end + LATE_MS) await abortUpload(bucket, key, UploadId)
     }
     // Another one may still come.
     return false
