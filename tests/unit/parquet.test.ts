@@ -189,6 +189,20 @@ it.each(['UUID', 'TIMESTAMP WITH TIME ZONE', 'HUGEINT', 'BIT', 'INTERVAL'] as co
   },
 )
 
+it.each(CASES.map((one) => [JSON.stringify(one.type), one] as const))(
+  'refuses a batch with fewer values than rows of %s',
+  (_, { type, encode }) => {
+    const column = columnTypeOf(type)
+    if (column === undefined) throw new Error('not a flat type')
+    const parquet = new ParquetFile(path.join(folder, `${files++}.parquet`), [{ name: 'c', type: column }])
+    const few = arrowOf([null], encode)
+    expect(() => {
+      parquet.append([{ ...few, nullCount: 0, length: 100 }], 0, 100)
+    }).toThrow('fewer values than rows')
+    parquet.close()
+  },
+)
+
 it('gives every reader all that arrives, and then the error', async () => {
   const arrivals = new Arrivals<number>()
   const early = allOf(arrivals)
