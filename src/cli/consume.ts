@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander'
-import { DuckfleetError } from '../errors.js'
+import { asDuckfleetError, DuckfleetError } from '../errors.js'
 import { readFleetConfig } from '../fleet-config.js'
 import type { ConsumerDeps } from './consumer.js'
 import type { CommandContext } from './io.js'
@@ -30,7 +30,11 @@ export function consumeCommand(context: CommandContext, deps: ConsumerDeps): Com
       const fleet = readFleetConfig(deps.config.environment, flags.env)
       // Loaded when it is used, as are the clients of every service: commands start in half the time.
       const { runConsumer } = await import('./consumer.js')
-      await runConsumer(size, { fleet, idleExitMs: parseIdle(flags.idleExit) }, deps, context.signal)
+      const idleExitMs = parseIdle(flags.idleExit)
+      await runConsumer(size, { fleet, idleExitMs }, deps, context.signal).catch((error: unknown) => {
+        // Stopped before it was connected: that was asked for, and is no error for its log.
+        if (!context.signal.aborted || asDuckfleetError(error).code !== 'aborted') throw error
+      })
     })
 }
 
