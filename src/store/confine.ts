@@ -46,7 +46,8 @@ async function realOrMissing(file: string): Promise<string | undefined> {
     if (systemCode(error) !== 'ENOENT') throw error
   }
   try {
-    await lstat(file)
+    // Anything else was made in between, such as a folder by another worker.
+    if (!(await lstat(file)).isSymbolicLink()) return await realOrMissing(file)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
