@@ -22,14 +22,15 @@ export async function checkWals(path: string, signal: AbortSignal): Promise<void
   }
 }
 
-async function reading(
+/** Runs `work` with a file that is open for reading. */
+export async function reading<T>(
   path: string,
   signal: AbortSignal,
-  work: (read: ReadBytes) => Promise<void>,
-): Promise<void> {
+  work: (read: ReadBytes) => Promise<T>,
+): Promise<T> {
   const file = await open(path, 'r')
   try {
-    await work(async (offset, length) => {
+    return await work(async (offset, length) => {
       throwIfAborted(signal)
       const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, offset)
       return buffer.subarray(0, bytesRead)

@@ -4,6 +4,8 @@ import { basename, dirname, join } from 'node:path'
 import type { Database, Engines, Export } from '../migration/ports.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
+import { storedCatalogDigest } from '../migration/stored-catalog.js'
+import { reading } from './check-file.js'
 import type { InstalledEngine } from './locate.js'
 import type { EngineProcess } from './process.js'
 import type { OpenMode, OpenOptions } from './protocol.js'
@@ -72,8 +74,19 @@ export class JobEngines implements Engines {
     return new JobEngines(slot, request, reader, writer, size + (wal?.size ?? 0), wal, signal)
   }
 
+  get catalogs(): Engines['catalogs'] {
+    return this.slot.catalogs
+  }
+
   get schemas(): Engines['schemas'] {
     return this.slot.schemas
+  }
+
+  async storedCatalog(): Promise<string | undefined> {
+    // A WAL holds objects too.
+    if (this.wal) return undefined
+    const { source, header } = this.request
+    return reading(source, this.signal, (read) => storedCatalogDigest(read, header.storageVersion))
   }
 
   get targetRelease(): string {

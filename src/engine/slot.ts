@@ -1,4 +1,6 @@
-import { createSchemaCache } from '../migration/schema-cache.js'
+import type { BuiltSchema } from '../migration/built-schema.js'
+import type { SourceCatalog } from '../migration/catalog-reader.js'
+import { keepRecent } from '../migration/recent.js'
 import type { InstalledEngine } from './locate.js'
 import { EngineProcess } from './process.js'
 
@@ -10,7 +12,8 @@ const KEPT_PER_ENGINE = 2
  * slot use it.
  */
 export class EngineSlot {
-  readonly schemas = createSchemaCache()
+  readonly catalogs = keepRecent<SourceCatalog>()
+  readonly schemas = keepRecent<BuiltSchema>()
   private readonly idle = new Map<InstalledEngine, EngineProcess[]>()
   private readonly busy = new Set<EngineProcess>()
   /** Processes that were started before somebody asked for them. */

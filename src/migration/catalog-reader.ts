@@ -16,7 +16,11 @@ export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
   readonly recorded: ReadonlyMap<string, readonly Row[]>
   /** What could not be told for sure. */
   readonly warnings: readonly string[]
+  /** True when something could only be told by looking at rows: another file of the same objects may differ in it. */
+  readonly toldByRows: boolean
 }
+
+export type SourceCatalog = TableCatalog & Pick<Catalog, 'macros'>
 
 /** Reads the catalog of a file of 0.4 – 0.8, without macros. `folder`: where a small Parquet file may be written. */
 export async function readCatalog(session: Session, folder: string): Promise<TableCatalog> {
@@ -44,19 +48,28 @@ export async function readCatalog(session: Session, folder: string): Promise<Tab
     ...viewRows.map((row) => key(row, 'view_name')),
   ])
   const warnings: string[] = []
+  let toldByRows = false
+  const completeTables = await readTables(
+    session,
+    { tables, constraints, columns: recorded },
+    new TypeReader(session, types),
+    {
+      warn: (warning) => warnings.push(warning),
+      hasParents: (...reference) => {
+        toldByRows = true
+        return hasParents(session, ...reference)
+      },
+    },
+  )
   return {
     schemas: schemas.map((row) => text(row, 'schema_name')),
     types,
     viewRows,
     recorded,
     warnings,
+    toldByRows,
     sequences,
-    tables: await readTables(
-      session,
-      { tables, constraints, columns: recorded },
-      new TypeReader(session, types),
-      (warning) => warnings.push(warning),
-    ),
+    tables: completeTables,
     indexes,
   }
 }
@@ -66,7 +79,11 @@ export function inThisDatabase(release: string): string {
   return /^0\.[4-6]\./.test(release) ? '' : 'AND database_name = current_database()'
 }
 
-async function readSequences(session: Session, where: string): Promise<Sequence[]> {
+/** `where`: see {@link inThisDatabase}. */
+export async function readSequences(
+  session: Session,
+  where = inThisDatabase(session.release),
+): Promise<Sequence[]> {
   const rows = await session.query(
     `SELECT schema_name, sequence_name, sql, CAST(min_value AS VARCHAR) AS "min", CAST(max_value AS VARCHAR) AS "max",
        CAST(increment_by AS VARCHAR) AS "by", cycle
@@ -114,11 +131,21 @@ interface TableRows {
   readonly columns: TableCatalog['recorded']
 }
 
+/** Who is asked where the catalog leaves something open. */
+interface Judges {
+  readonly warn: (text: string) => void
+  readonly hasParents: (
+    table: KeyedTable,
+    columns: readonly string[],
+    referenced: readonly string[],
+  ) => Promise<boolean>
+}
+
 async function readTables(
   session: Session,
   rows: TableRows,
   types: TypeReader,
-  warn: (text: string) => void,
+  { warn, hasParents }: Judges,
 ): Promise<Table[]> {
   const { tables, columns } = rows
   const constraints = groupBy(rows.constraints, (row) => key(row, 'table_name'))
@@ -141,7 +168,7 @@ async function readTables(
   const fits =
     (table: KeyedTable): Fits =>
     (columns, { referenced }) =>
-      hasParents(session, table, columns, referenced)
+      hasParents(table, columns, referenced)
   const complete: Table[] = []
   for (const { keys, ...table } of keyed) {
     const found = constraints.get(`${table.schema}\0${table.name}`) ?? []

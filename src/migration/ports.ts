@@ -1,5 +1,7 @@
 import type { Session } from './session.js'
-import type { SchemaCache } from './schema-cache.js'
+import type { BuiltSchema } from './built-schema.js'
+import type { SourceCatalog } from './catalog-reader.js'
+import type { Recent } from './recent.js'
 import type { Scratch } from './scratch.js'
 import type { DuckType } from './types.js'
 
@@ -48,8 +50,11 @@ export interface Engines {
   openReference(): Promise<Database>
   /** Release of the target and of the reference. */
   readonly targetRelease: string
-  /** The schemas that earlier jobs of this worker built. */
-  readonly schemas: SchemaCache
+  /** What earlier jobs of this worker read and built: the files of a fleet tend to hold the same tables. */
+  readonly catalogs: Recent<SourceCatalog>
+  readonly schemas: Recent<BuiltSchema>
+  /** What tells the source's catalog from others, without an engine; undefined where only an engine can tell. */
+  storedCatalog(): Promise<string | undefined>
   /** True when no statement can reach a file outside the job's folder in the source engine. */
   readonly sourceConfined: boolean
   /** The source file, where an engine of the target can attach it. */

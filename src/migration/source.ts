@@ -1,11 +1,17 @@
 import { DuckfleetError } from '../errors.js'
+import { type BuiltSchema, schemaKey } from './built-schema.js'
 import type { Catalog, Macro, View } from './catalog.js'
-import { readCatalog, readViews, type TableCatalog } from './catalog-reader.js'
+import {
+  readCatalog,
+  readSequences,
+  readViews,
+  type SourceCatalog,
+  type TableCatalog,
+} from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
-import { type BuiltSchema, schemaKey } from './schema-cache.js'
 import { buildSchema } from './schema-script.js'
 import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
@@ -16,7 +22,7 @@ import { refuseTornWal } from './wal.js'
 /** The source, read but for its rows. */
 export interface Source {
   readonly database: Database
-  readonly catalog: TableCatalog & Pick<Catalog, 'macros'>
+  readonly catalog: SourceCatalog
   readonly plan: TransferPlan
   /** Rows of each table of the plan, in its order. */
   readonly counts: readonly bigint[]
@@ -32,18 +38,10 @@ export interface Schema extends BuiltSchema {
 /** Opens a source of 0.4 – 0.8 and reads everything but rows, and views where trying them has to wait. */
 export async function readSource(engines: Engines): Promise<Source> {
   refuseTornWal(engines.wal)
-  let database = await openSource(engines)
+  const stored = await engines.storedCatalog()
+  const opened = await openSource(engines)
   try {
-    const tables = await readCatalog(database, engines.path('.'))
-    const macros = await listMacros(database)
-    let whole: readonly Macro[] | undefined = await readPlainMacros(database, macros)
-    if (!whole) {
-      // A process of the source engine has one database open at a time.
-      await database.close()
-      whole = await readMacros(engines, tables, macros)
-      database = await openSource(engines)
-    }
-    const catalog = { ...tables, macros: whole }
+    const { database, catalog } = await readObjects(engines, opened, stored)
     const plan = planTransfer(catalog, { mapKeys: hasMapKeys(database.release) })
     const counts = await countRows(database, plan)
     // Before the export, which the views would wait for otherwise; see readSchema.
@@ -52,6 +50,37 @@ export async function readSource(engines: Engines): Promise<Source> {
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }
+}
+
+/**
+ * The catalog of a file of which an earlier one held the same objects is known, but for its sequences. `stored`: what
+ * tells it from others.
+ */
+async function readObjects(
+  engines: Engines,
+  database: Database,
+  stored: string | undefined,
+): Promise<Pick<Source, 'database' | 'catalog'>> {
+  const key = stored && `${database.release} ${stored}`
+  const known = key && engines.catalogs.get(key)
+  if (known) return { database, catalog: { ...known, sequences: await readSequences(database) } }
+  const read = await readAllObjects(engines, database)
+  if (key && !read.catalog.toldByRows) engines.catalogs.put(key, read.catalog)
+  return read
+}
+
+async function readAllObjects(
+  engines: Engines,
+  database: Database,
+): Promise<Pick<Source, 'database' | 'catalog'>> {
+  const tables = await readCatalog(database, engines.path('.'))
+  const macros = await listMacros(database)
+  const plain = await readPlainMacros(database, macros)
+  if (plain) return { database, catalog: { ...tables, macros: plain } }
+  // A process of the source engine has one database open at a time.
+  await database.close()
+  const catalog = { ...tables, macros: await readMacros(engines, tables, macros) }
+  return { database: await openSource(engines), catalog }
 }
 
 async function openSource(engines: Engines): Promise<Database> {

@@ -1,12 +1,8 @@
 import { expect, it } from 'vitest'
 import type { Catalog } from '../../src/migration/catalog.js'
-import { createSchemaCache, schemaKey } from '../../src/migration/schema-cache.js'
-import type { BuiltSchema } from '../../src/migration/schema-cache.js'
+import { schemaKey } from '../../src/migration/built-schema.js'
+import { keepRecent } from '../../src/migration/recent.js'
 
-const built = (name: string): BuiltSchema => ({
-  script: { tables: [name], indexes: [], views: [], warnings: [] },
-  reference: new Map(),
-})
 const empty: Catalog = {
   schemas: [],
   types: [],
@@ -18,13 +14,15 @@ const empty: Catalog = {
 }
 
 it('keeps what was asked for last', () => {
-  const cache = createSchemaCache(2)
-  const [a, b, c] = [built('a'), built('b'), built('c')]
-  cache.put('a', a)
-  cache.put('b', b)
-  expect(cache.get('a')).toBe(a)
-  cache.put('c', c)
-  expect([cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([a, undefined, c])
+  const cache = keepRecent<number>(2)
+  cache.put('a', 1)
+  cache.put('b', 2)
+  expect(cache.get('a')).toBe(1)
+  cache.put('c', 3)
+  expect([cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([1, undefined, 3])
+  cache.put('a', 4)
+  cache.put('d', 5)
+  expect([cache.get('a'), cache.get('c'), cache.get('d')]).toEqual([4, undefined, 5])
 })
 
 it('tells catalogs apart by anything in them, and by the releases', () => {
