@@ -63,6 +63,8 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
   const runtime = guarded(api.NODE_RUNTIME, guard)
   // Read when the module is made. An engine that does not know the flag says so, and goes on.
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
+  // The package's own code: a function is looked at when it is first called, not all 17 MB of them before.
+  setFlagsFromString('--wasm-lazy-validation')
   const bindings = await api.createDuckDB(
     { mvp: bundle('mvp'), eh: bundle('eh') },
     { log: () => undefined },
