@@ -68,7 +68,8 @@ async function main(signal: AbortSignal): Promise<void> {
       seconds.curlUp.push(await timed(() => curl(['-T', file, url], signal)))
       const checkedUrl = `${endpoint}/${bucket}/${CHECKED}`
       seconds.checkedUp.push(await timed(() => checkedUpload(file, checkedUrl, signal)))
-      const options = { overwrite: true, metadata: {} }
+      const before = await store.stat(OURS, signal)
+      const options = { metadata: {}, ...(before === undefined ? {} : { replaces: before }) }
       seconds.oursUp.push(await timed(() => store.publish(file, OURS, options, signal)))
       await client.send(new PutObjectAclCommand({ Bucket: bucket, Key: THEIRS, ACL: 'public-read' }))
       seconds.curlDown.push(await timed(() => curl(['-o', copy, url], signal)))

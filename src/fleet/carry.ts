@@ -174,8 +174,6 @@ async function publish(run: Run, finished: string): Promise<void> {
   throwIfAborted(signal)
   await assertSourceUnchanged(run)
   const options = {
-    // Nothing but what was looked at is replaced: somebody may have written there since.
-    overwrite: false,
     metadata: {
       'duckfleet-version': deps.version,
       'duckdb-release': target.release,

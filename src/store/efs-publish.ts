@@ -94,7 +94,7 @@ async function refuseObstacles(target: string, options: PublishOptions): Promise
         'that database open, or move the WAL away, then run again',
     )
   }
-  if (!options.overwrite && (await exists(target))) throw alreadyThere(target)
+  if (await exists(target)) throw alreadyThere(target)
 }
 
 async function place(
@@ -123,8 +123,6 @@ async function commit(temp: string, target: string, options: PublishOptions): Pr
       target,
       options.replaces.wals.map((wal) => target + wal.suffix),
     )
-  } else if (options.overwrite) {
-    await rename(temp, target)
   } else {
     await commitNew(temp, target).catch((error: unknown) => {
       throw systemCode(error) === 'EEXIST' ? alreadyThere(target) : error

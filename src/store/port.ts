@@ -40,12 +40,11 @@ export interface ListedFile {
 export type OnBytes = (bytes: number) => void
 
 export interface PublishOptions {
-  /** False: an existing destination is refused, whoever made it and however late it appeared. */
-  readonly overwrite: boolean
   /** Kept with the file where the store can (S3); names in lower case with dashes, values in ASCII. */
   readonly metadata: Readonly<Record<string, string>>
   /**
-   * What is replaced: any other version is `transient`, and stays. Where it is the source, its WAL, which the new file has
+   * What is replaced: any other version is `transient`, and stays. Undefined: an existing destination is refused, whoever
+   * made it and however late it appeared. Where it is the source, its WAL, which the new file has
    * taken in, is taken away in the same moment; that needs a {@link Store.backup} of the same version before.
    */
   readonly replaces?: StoredFile

@@ -17,7 +17,7 @@ export interface StoreHarness {
 }
 
 const signal = new AbortController().signal
-const plain: PublishOptions = { overwrite: false, metadata: {} }
+const plain: PublishOptions = { metadata: {} }
 
 /**
  * What every store promises. `localParent`: a folder for work folders.
@@ -177,25 +177,18 @@ export function storeContract(name: string, localParent: string, create: () => P
       it('replaces when asked to, and twice gives the same', async () => {
         await harness.put('a.duckdb', Buffer.from('old'))
         for (let time = 0; time < 2; time++) {
-          await harness.store.publish(
-            await finished(Buffer.from('new')),
-            'a.duckdb',
-            { ...plain, overwrite: true },
-            signal,
-          )
+          // First: it may be the inode of the destination that the last one became.
+          const from = await finished(Buffer.from('new'))
+          const options = { ...plain, replaces: await known('a.duckdb') }
+          await harness.store.publish(from, 'a.duckdb', options, signal)
         }
         expect(Buffer.from((await harness.get('a.duckdb')) ?? []).toString()).toBe('new')
         expect(await harness.names()).toEqual(['a.duckdb'])
       })
 
-      it.each([[true], [false]])('refuses a WAL at the destination, overwriting: %s', async (overwrite) => {
+      it('refuses a WAL at the destination', async () => {
         await harness.put('a.duckdb.wal', randomBytes(5))
-        const publish = harness.store.publish(
-          await finished(randomBytes(9)),
-          'a.duckdb',
-          { ...plain, overwrite },
-          signal,
-        )
+        const publish = harness.store.publish(await finished(randomBytes(9)), 'a.duckdb', plain, signal)
         await expect(publish).rejects.toMatchObject({
           code: 'usage',
           message: expect.stringContaining('a.duckdb.wal') as string,

@@ -18,7 +18,7 @@ import type { TestBucket } from '../support/s3.js'
 
 const MIB = 1024 * 1024
 const signal = new AbortController().signal
-const plain: PublishOptions = { overwrite: false, metadata: {} }
+const plain: PublishOptions = { metadata: {} }
 /** Milliseconds: the client waits for four silences at most, with pauses between; then for the tidying up. */
 const BOUND = 60_000
 /** Milliseconds without a byte that the client waits. Short only where the test is about it: a busy machine is slow too. */
@@ -235,7 +235,7 @@ describe('publishing', () => {
     })
   }
 
-  it('knows its own file when the answer is lost, also where overwriting is allowed and in place', async () => {
+  it('knows its own file when the answer is lost, also where it replaces another', async () => {
     await bucket.put('a', Buffer.from('old'))
     await bucket.put('a.wal', Buffer.from('rows'))
     fail(
@@ -246,7 +246,7 @@ describe('publishing', () => {
     await publish(small, { ...plain, replaces: await known('a') })
     expect(await bucket.names()).toEqual(['a'])
     fail({ kind: 'lost-answer' }, ({ method }) => method === 'PUT', 'always')
-    await publish(big.subarray(0, 3 * MIB), { ...plain, overwrite: true })
+    await publish(big.subarray(0, 3 * MIB), { ...plain, replaces: await known('a') })
     await settled(
       { digest: `sha256:${sha(big.subarray(0, 3 * MIB))}`, bytes: 3 * MIB },
       big.subarray(0, 3 * MIB),

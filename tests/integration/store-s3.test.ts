@@ -24,7 +24,7 @@ afterAll(async () => {
 const KIB = 1024
 const MIB = 1024 * KIB
 const signal = new AbortController().signal
-const plain: PublishOptions = { overwrite: false, metadata: {} }
+const plain: PublishOptions = { metadata: {} }
 /** As small as S3 allows, so that files of some MiB have several parts. */
 const inParts: Partial<S3Limits> = {
   getPart: 64 * KIB,
@@ -157,7 +157,8 @@ describe('s3 store', () => {
   it('keeps metadata: what it is given, and the digest of the content', async () => {
     const bytes = randomBytes(6 * MIB)
     for (const limits of [{}, inParts]) {
-      const options = { overwrite: true, metadata: { 'duckdb-release': '1.5.6' } }
+      const replaces = await open().stat('a', signal)
+      const options = { metadata: { 'duckdb-release': '1.5.6' }, ...(replaces ? { replaces } : {}) }
       await publish(bytes, 'a', open(limits), options)
       expect(await bucket.metadata('a')).toMatchObject({
         'duckdb-release': '1.5.6',

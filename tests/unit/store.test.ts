@@ -60,14 +60,17 @@ describe('efs store', () => {
   afterEach(async () => {
     await rm(path.dirname(root), { recursive: true, force: true })
   })
-  const publish = async (key: string, overwrite = false): Promise<unknown> => {
+  const publish = async (key: string): Promise<unknown> => {
     await writeFile(path.join(outside, 'finished'), 'new')
-    return await createEfsStore(root).publish(
-      path.join(outside, 'finished'),
-      key,
-      { overwrite, metadata: {} },
-      signal,
-    )
+    const store = createEfsStore(root)
+    return await store.publish(path.join(outside, 'finished'), key, { metadata: {} }, signal)
+  }
+  const replace = async (key: string): Promise<unknown> => {
+    await writeFile(path.join(outside, 'finished'), 'new')
+    const store = createEfsStore(root)
+    const replaces = await store.stat(key, signal)
+    if (replaces === undefined) throw new Error(`${key} is missing`)
+    return await store.publish(path.join(outside, 'finished'), key, { metadata: {}, replaces }, signal)
   }
 
   it('refuses symbolic links that lead out: to a file, through a folder, and to nothing', async () => {
@@ -77,7 +80,7 @@ describe('efs store', () => {
     await symlink(path.join(outside, 'not-yet'), path.join(root, 'dangling'))
     for (const key of ['file', 'folder/secret', 'folder/new', 'dangling']) {
       await expect(createEfsStore(root).stat(key, signal), key).rejects.toMatchObject({ code: 'usage' })
-      await expect(publish(key, true), key).rejects.toMatchObject({ code: 'usage' })
+      await expect(publish(key), key).rejects.toMatchObject({ code: 'usage' })
     }
     expect((await readdir(outside)).sort()).toEqual(['finished', 'secret'])
     expect(await readFile(path.join(outside, 'secret'), 'utf8')).toBe('secret')
@@ -86,7 +89,7 @@ describe('efs store', () => {
   it('replaces the file behind a link, not the link', async () => {
     await writeFile(path.join(root, 'real'), 'old')
     await symlink('real', path.join(root, 'alias'))
-    await publish('alias', true)
+    await replace('alias')
     expect(await readFile(path.join(root, 'real'), 'utf8')).toBe('new')
   })
 
@@ -100,7 +103,7 @@ describe('efs store', () => {
   it('keeps the mode of a file that it replaces', async () => {
     await writeFile(path.join(root, 'a'), 'old')
     await chmod(path.join(root, 'a'), 0o640)
-    await publish('a', true)
+    await replace('a')
     expect((await stat(path.join(root, 'a'))).mode & 0o777).toBe(0o640)
   })
 
@@ -110,16 +113,19 @@ describe('efs store', () => {
     const store = createEfsStore(root)
     const replaces = await store.stat('a', signal)
     if (replaces === undefined) throw new Error('a is missing')
-    for (const more of [{}, { replaces }]) {
+    for (const [name, more] of [
+      ['b', {}],
+      ['a', { replaces }],
+    ] as const) {
       const onBytes = (): void => {
-        writeFileSync(path.join(root, 'a.wal'), 'rows')
+        writeFileSync(path.join(root, `${name}.wal`), 'rows')
       }
-      const options = { overwrite: true, metadata: {}, onBytes, ...more }
-      const publishing = store.publish(path.join(outside, 'finished'), 'a', options, signal)
-      await expect(publishing).rejects.toThrow(/a\.wal lies at|changed while/)
-      expect((await readdir(root)).sort()).toEqual(['a', 'a.wal'])
+      const options = { metadata: {}, onBytes, ...more }
+      const publishing = store.publish(path.join(outside, 'finished'), name, options, signal)
+      await expect(publishing).rejects.toThrow(/b\.wal lies at|changed while/)
+      expect((await readdir(root)).sort()).toEqual(['a', `${name}.wal`])
       expect(await readFile(path.join(root, 'a'), 'utf8')).toBe('old')
-      await rm(path.join(root, 'a.wal'))
+      await rm(path.join(root, `${name}.wal`))
     }
   })
 
@@ -147,7 +153,7 @@ describe('efs store', () => {
   it('refuses folders and things that are no files', async () => {
     await mkdir(path.join(root, 'folder'))
     await expect(createEfsStore(root).stat('folder', signal)).rejects.toMatchObject({ code: 'usage' })
-    await expect(publish('folder', true)).rejects.toMatchObject({ code: 'usage' })
+    await expect(publish('folder')).rejects.toMatchObject({ code: 'usage' })
   })
 
   it.each([
@@ -172,7 +178,7 @@ describe('a store where a file system is mounted', () => {
       const root = path.join(base, 'mount')
       const store = createEfsStore(root, { mounted: true })
       const publish = (): Promise<unknown> =>
-        store.publish(path.join(base, 'finished'), 'a.duckdb', { overwrite: false, metadata: {} }, signal)
+        store.publish(path.join(base, 'finished'), 'a.duckdb', { metadata: {} }, signal)
       const missing = { code: 'transient', message: expect.stringContaining('not mounted') as string }
       await expect(publish()).rejects.toMatchObject(missing)
       await expect(store.stat('a.duckdb', signal)).rejects.toMatchObject(missing)

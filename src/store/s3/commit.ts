@@ -63,12 +63,12 @@ function isAnswered(error: unknown): boolean {
 }
 
 /** One after another until one is not refused: servers differ in whether they want the ETag in quotes. */
-function conditions({ bucket, options: { replaces, overwrite } }: Upload): readonly Condition[] {
+function conditions({ bucket, options: { replaces } }: Upload): readonly Condition[] {
   if (replaces !== undefined) {
     const etags = [quoted(replaces.version), replaces.version]
     return (bucket.endpoint === undefined ? etags : etags.reverse()).map((IfMatch) => ({ IfMatch }))
   }
-  return overwrite ? [{}] : [{ IfNoneMatch: '*' }]
+  return [{ IfNoneMatch: '*' }]
 }
 
 async function assertOurs(upload: Upload): Promise<void> {

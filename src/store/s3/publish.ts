@@ -40,7 +40,7 @@ async function refuseObstacles({ bucket, key, options }: Upload, signal: AbortSi
   }
   const [[wal], existing] = await Promise.all([
     statWals(bucket, key, signal),
-    options.overwrite ? undefined : headObject(bucket, key, signal),
+    headObject(bucket, key, signal),
   ])
   if (wal !== undefined) {
     throw new DuckfleetError(
