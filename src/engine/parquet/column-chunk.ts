@@ -121,28 +121,27 @@ export class ColumnChunk {
     this.values.length = Math.ceil(this.bits / 8)
   }
 
-  private appendFixed(
+  private appendFixed(column: ArrowColumn, from: number, to: number, width: 4 | 8, isNull: NullTest): void {
+    if (isNull === never) this.values.append(bytesOf(column.values).subarray(from * width, to * width))
+    else this.appendWords(column, from, to, { stride: width / 4, taken: width / 4 }, isNull)
+  }
+
+  /** A value is the first `taken` (one or two) of every `stride` words. */
+  private appendWords(
     { values }: ArrowColumn,
     from: number,
     to: number,
-    width: 4 | 8,
+    { stride, taken }: { readonly stride: number; readonly taken: number },
     isNull: NullTest,
   ): void {
-    if (isNull === never) {
-      this.values.append(bytesOf(values).subarray(from * width, to * width))
-      return
-    }
     const source = wordsOf(values)
-    this.values.reserve((to - from) * width)
+    this.values.reserve((to - from) * taken * 4)
     const { words } = this.values
     let at = this.values.length / 4
     for (let i = from; i < to; i++) {
       if (isNull(i)) continue
-      if (width === 4) words[at++] = source[i] ?? 0
-      else {
-        words[at++] = source[2 * i] ?? 0
-        words[at++] = source[2 * i + 1] ?? 0
-      }
+      words[at++] = source[stride * i] ?? 0
+      if (taken === 2) words[at++] = source[stride * i + 1] ?? 0
     }
     this.values.length = at * 4
   }
@@ -165,24 +164,25 @@ export class ColumnChunk {
   }
 
   private appendDecimals(
-    { values }: ArrowColumn,
+    column: ArrowColumn,
     from: number,
     to: number,
     width: 4 | 8 | 16,
     isNull: NullTest,
   ): void {
+    if (width === 16) this.appendSwapped(column, from, to, isNull)
+    else this.appendWords(column, from, to, { stride: 4, taken: width / 4 }, isNull)
+  }
+
+  /** Values of 16 bytes, big endian. */
+  private appendSwapped({ values }: ArrowColumn, from: number, to: number, isNull: NullTest): void {
     const source = wordsOf(values)
-    this.values.reserve((to - from) * width)
+    this.values.reserve((to - from) * 16)
     const { words } = this.values
     let at = this.values.length / 4
     for (let i = from; i < to; i++) {
       if (isNull(i)) continue
-      if (width === 16) {
-        for (let word = 3; word >= 0; word--) words[at++] = swapped(source[4 * i + word] ?? 0)
-        continue
-      }
-      words[at++] = source[4 * i] ?? 0
-      if (width === 8) words[at++] = source[4 * i + 1] ?? 0
+      for (let word = 3; word >= 0; word--) words[at++] = swapped(source[4 * i + word] ?? 0)
     }
     this.values.length = at * 4
   }
