@@ -2,7 +2,8 @@ import type { EngineDriver } from './drivers/driver.js'
 import { loadNative } from './drivers/native.js'
 import { loadNeo } from './drivers/neo.js'
 import { loadWasm } from './drivers/wasm.js'
-import type { FailureKind, HostArguments, Ready, Reply, Request } from './protocol.js'
+import { failureOf } from './failure.js'
+import type { HostArguments, Ready, Reply, Request } from './protocol.js'
 
 /*
  * The engine process: loads one engine and answers requests. It holds no secret: its environment is empty. It ends
@@ -52,8 +53,7 @@ async function answer(driver: EngineDriver, request: Request): Promise<Reply> {
     const rows = await perform(driver, request)
     return { id: request.id, ok: true, rows, output: output.splice(0) }
   } catch (error) {
-    const message = firstLines(error instanceof Error ? error.message : String(error))
-    return { id: request.id, ok: false, kind: classify(message, error), message }
+    return { id: request.id, ok: false, ...failureOf(error) }
   }
 }
 
@@ -78,34 +78,6 @@ async function perform(
     default:
       return request satisfies never
   }
-}
-
-/** Without the excerpt of the statement that DuckDB adds, and without Emscripten's source. A Binder Error lists candidates. */
-function firstLines(message: string): string {
-  const [head = ''] = message.split(/\n+LINE \d+:/)
-  return head
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .trim()
-    .slice(0, message.startsWith('Binder Error') ? 4_000 : 600)
-}
-
-function classify(message: string, error: unknown): FailureKind {
-  if (error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')) return 'fatal'
-  // The rest of such a message is names and text of the file's own.
-  if (/^(?:Error: )?(?:Binder|Catalog|Parser) Error/.test(message)) return 'sql'
-  if (
-    /INTERNAL Error|FATAL Error|abort\(|Aborted|out of bounds|table index|null function|unreachable/i.test(
-      message,
-    )
-  )
-    return 'fatal'
-  if (
-    /checksum|corrupt|not a valid DuckDB|Serialization Error|deserializ|WAL playback|replaying WAL/i.test(
-      message,
-    )
-  )
-    return 'corrupt'
-  return 'sql'
 }
 
 process.on('disconnect', () => process.exit(0))

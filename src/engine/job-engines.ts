@@ -86,7 +86,12 @@ export class JobEngines implements Engines {
     // A WAL holds objects too.
     if (this.wal) return undefined
     const { source, header } = this.request
-    return reading(source, this.signal, (read) => storedCatalogDigest(read, header.storageVersion))
+    try {
+      return await reading(source, this.signal, (read) => storedCatalogDigest(read, header.storageVersion))
+    } catch {
+      // Whatever is wrong with the file: its engine says so.
+      return undefined
+    }
   }
 
   get targetRelease(): string {

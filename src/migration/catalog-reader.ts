@@ -74,6 +74,14 @@ export async function readCatalog(session: Session, folder: string): Promise<Tab
   }
 }
 
+/** The columns of the tables and views of a catalog, read anew. */
+export function readRecorded(
+  session: Session,
+  { recorded }: TableCatalog,
+): Promise<TableCatalog['recorded']> {
+  return readColumnRows(session, inThisDatabase(session.release), [...recorded.keys()])
+}
+
 /** From 0.7 on the catalog functions list every attached database. */
 export function inThisDatabase(release: string): string {
   return /^0\.[4-6]\./.test(release) ? '' : 'AND database_name = current_database()'

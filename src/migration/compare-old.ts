@@ -14,7 +14,8 @@ import { verifyTarget } from './verify-target.js'
  * @throws DuckfleetError `difference`, naming what differs.
  */
 export async function compareOld(engines: Engines, level: VerifyLevel): Promise<Outcome> {
-  const source = await readSource(engines)
+  // Nothing that upgrades rely on: what is compared may be their work.
+  const source = await readSource(engines, { anew: true })
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
   const exports = exportTables(source.database, source.plan, source.counts, level === 'full', {})
@@ -29,7 +30,7 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
 
 /** Proves that a file of 0.4 – 0.8 is a sound database: every value of it is read (`full`), or its catalog. */
 export async function readThroughOld(engines: Engines, level: VerifyLevel): Promise<Outcome> {
-  const { database, catalog, plan, counts } = await readSource(engines)
+  const { database, catalog, plan, counts } = await readSource(engines, { anew: true })
   const rows = counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
   try {

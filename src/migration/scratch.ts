@@ -146,11 +146,10 @@ function needsCsv(table: Table): boolean {
 /** Finds the macros in the text of an exported schema, which quotes no name but a parameter that is a keyword. */
 export function parseMacros(schemaSql: string, macros: readonly MacroRow[]): Macro[] {
   return macros.flatMap(({ schema, name, parameters }): Macro[] => {
-    const head = `CREATE MACRO ${schema}.${name}(`
-    const start = schemaSql.startsWith(head) ? 0 : schemaSql.indexOf(`\n${head}`) + 1
-    if (!schemaSql.startsWith(head, start)) return []
-    const body = start + head.length
-    const definition = readDefinition(schemaSql.slice(body), parameters)
+    const [, body, another] = `\n${schemaSql}`.split(`\nCREATE MACRO ${schema}.${name}(`)
+    if (body === undefined) return []
+    // Another name or text may hold a line that looks like a macro.
+    const definition = another === undefined ? readDefinition(body, parameters) : undefined
     if (definition === undefined)
       throw new DuckfleetError('unsupported', `cannot read the definition of macro ${schema}.${name}`)
     return [{ schema, name, definition }]

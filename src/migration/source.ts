@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { DuckfleetError } from '../errors.js'
 import { type BuiltSchema, schemaKey } from './built-schema.js'
 import type { Catalog, Macro, View } from './catalog.js'
 import {
   readCatalog,
+  readRecorded,
   readSequences,
   readViews,
   type SourceCatalog,
@@ -12,6 +14,7 @@ import { readCatalogRows } from './catalog-rows.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
+import type { Row } from './session.js'
 import { buildSchema } from './schema-script.js'
 import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
@@ -35,10 +38,16 @@ export interface Schema extends BuiltSchema {
   readonly catalog: Catalog
 }
 
-/** Opens a source of 0.4 – 0.8 and reads everything but rows, and views where trying them has to wait. */
-export async function readSource(engines: Engines): Promise<Source> {
+/**
+ * Opens a source of 0.4 – 0.8 and reads everything but rows, and views where trying them has to wait. `anew`: whatever is
+ * known of earlier files.
+ */
+export async function readSource(
+  engines: Engines,
+  { anew = false }: { readonly anew?: boolean } = {},
+): Promise<Source> {
   refuseTornWal(engines.wal)
-  const stored = await engines.storedCatalog()
+  const stored = anew ? undefined : await engines.storedCatalog()
   const opened = await openSource(engines)
   try {
     const { database, catalog } = await readObjects(engines, opened, stored)
@@ -53,8 +62,8 @@ export async function readSource(engines: Engines): Promise<Source> {
 }
 
 /**
- * The catalog of a file of which an earlier one held the same objects is known, but for its sequences. `stored`: what
- * tells it from others.
+ * The catalog of a file of which an earlier one held the same objects is known, but for its sequences; the columns of
+ * all tables and views are looked at nevertheless. `stored`: what tells it from others.
  */
 async function readObjects(
   engines: Engines,
@@ -63,7 +72,10 @@ async function readObjects(
 ): Promise<Pick<Source, 'database' | 'catalog'>> {
   const key = stored && `${database.release} ${stored}`
   const known = key && engines.catalogs.get(key)
-  if (known) return { database, catalog: { ...known, sequences: await readSequences(database) } }
+  if (known) {
+    const [recorded, sequences] = await Promise.all([readRecorded(database, known), readSequences(database)])
+    if (isDeepStrictEqual(recorded, known.recorded)) return { database, catalog: { ...known, sequences } }
+  }
   const read = await readAllObjects(engines, database)
   if (key && !read.catalog.toldByRows) engines.catalogs.put(key, read.catalog)
   return read
@@ -109,12 +121,16 @@ async function readMacros(
   }
 }
 
+/** Engines nest UNION ALL, and refuse a statement that nests deeper than 1,000 levels. */
+const COUNTED_TOGETHER = 200
+
 async function countRows(database: Database, plan: TransferPlan): Promise<bigint[]> {
-  if (plan.length === 0) return []
   const counts = plan.map(
     (table, i) => `SELECT ${i} AS i, CAST(count(*) AS VARCHAR) AS n FROM ${relation(table)}`,
   )
-  const rows = await database.query(counts.join(' UNION ALL '))
+  const rows: Row[] = []
+  for (let at = 0; at < counts.length; at += COUNTED_TOGETHER)
+    rows.push(...(await database.query(counts.slice(at, at + COUNTED_TOGETHER).join(' UNION ALL '))))
   const byTable = new Map(rows.map((row) => [text(row, 'i'), BigInt(text(row, 'n'))]))
   return plan.map(({ table }, i) => {
     const count = byTable.get(String(i))

@@ -21,17 +21,20 @@ const BLOCK = 262_144
 const CHECKSUM_BYTES = 8
 const LINK_BYTES = 8
 const NO_BLOCK = -1n
-/** A catalog of more blocks than this is not worth the memory. */
-const MOST_BLOCKS = 32
+/** A catalog of more blocks than this is not worth keeping: in memory it takes several times as much. */
+const MOST_BLOCKS = 4
 
 /** Bytes of a pointer to an index: of one that belongs to a constraint, and of one that has a name. */
 const KEY_POINTER = 16
 const INDEX_POINTER = 12
 
+/** A sequence behind its two names: how often it was used, increment, least, most, where it stands, whether it cycles. */
+const SEQUENCE = { used: 8, limits: 24, position: 8, cycle: 1 }
+
 /**
- * A digest of every object that a file of 0.6 – 0.8 stores: of its schemas, types, tables, views, macros and indexes,
- * but not of how far its sequences have come, nor of where the rows lie, nor of the file's name. Files of the same
- * digest give the same catalog. Undefined where the layout is not the known one: then the catalog has to be asked for.
+ * A digest of every object that a file of 0.6 – 0.8 stores: of its schemas, types, sequences, tables, views, macros and
+ * indexes, but not of how far its sequences have come, nor of where the rows lie, nor of the file's name. Files of the
+ * same digest give the same catalog, but for where their sequences go on. Undefined where the layout is not the known one: then the catalog has to be asked for.
  * Without the engine, which takes longer to list a catalog than to read the rows of a small file.
  *
  * Source: DuckDB 0.6.1, 0.7.1 and 0.8.1, `checkpoint_manager.cpp`, `field_writer.cpp`, `table_data_writer.cpp`.
@@ -62,8 +65,9 @@ async function readStored(read: ReadBytes): Promise<Buffer | undefined> {
   if (header === undefined) return undefined
   const pieces: Uint8Array[] = []
   for (let id = BigInt.asIntN(64, header.metaBlock); id !== NO_BLOCK;) {
-    if (id < 0n || id >= BigInt(header.blockCount) || pieces.length === MOST_BLOCKS) return undefined
-    const block = await read(HEADER_BYTES + Number(id) * BLOCK + CHECKSUM_BYTES, BLOCK - CHECKSUM_BYTES)
+    const offset = HEADER_BYTES + Number(id) * BLOCK + CHECKSUM_BYTES
+    if (id < 0n || !Number.isSafeInteger(offset) || pieces.length === MOST_BLOCKS) return undefined
+    const block = await read(offset, BLOCK - CHECKSUM_BYTES)
     if (block.length < BLOCK - CHECKSUM_BYTES) return undefined
     id = new DataView(block.buffer, block.byteOffset).getBigInt64(0, true)
     pieces.push(block.subarray(LINK_BYTES))
@@ -80,9 +84,8 @@ function digestSchemas(stored: StoredReader, { rowsPointer, namesDatabase }: Lay
     times(types, () => {
       stored.frame('type')
     })
-    // They are asked for each time: where one goes on is no part of a schema.
     times(sequences, () => {
-      stored.skipFrame()
+      stored.sequence()
     })
     times(tables, () => {
       if (namesDatabase) stored.frameAfterText('table')
@@ -144,13 +147,23 @@ class StoredReader {
   /** A frame without its first text. */
   frameAfterText(name: string): void {
     const frame = this.nextFrame()
-    const start = 4 + (frame.length < 4 ? 0 : frame.readUInt32LE())
-    if (start > frame.length) throw new UnknownLayout()
-    this.digest(name, frame.subarray(start))
+    this.digest(name, frame.subarray(textEnd(frame, 0)))
   }
 
-  skipFrame(): void {
-    this.nextFrame()
+  /**
+   * A sequence's frame, but for how far it has come. It has to end where its fields do: the engine reads one field after
+   * another, whatever length the frame claims, and what came behind them would be another object.
+   */
+  sequence(): void {
+    const frame = this.nextFrame()
+    const names = textEnd(frame, textEnd(frame, 0))
+    const limits = names + SEQUENCE.used
+    const position = limits + SEQUENCE.limits
+    const cycle = position + SEQUENCE.position
+    if (frame.length !== cycle + SEQUENCE.cycle) throw new UnknownLayout()
+    this.digest('names', frame.subarray(0, names))
+    this.digest('limits', frame.subarray(limits, position))
+    this.digest('cycle', frame.subarray(cycle))
   }
 
   /** How many types, sequences, tables, views, macros, table macros and indexes a schema has. */
@@ -190,4 +203,11 @@ class StoredReader {
     this.at = end
     return taken
   }
+}
+
+/** Offset of what follows the text at `start`. */
+function textEnd(bytes: Buffer, start: number): number {
+  const end = start + 4 + (start + 4 <= bytes.length ? bytes.readUInt32LE(start) : 0)
+  if (end > bytes.length) throw new UnknownLayout()
+  return end
 }

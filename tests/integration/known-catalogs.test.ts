@@ -187,6 +187,29 @@ it.each(['0.6.1', '0.7.1', '0.8.1'])(
   180_000,
 )
 
+it('a frame of a sequence that claims more than its fields hides nothing', async () => {
+  const bytes = await readFile(await make('claiming', ['CREATE SEQUENCE ids', 'CREATE TABLE t (a INTEGER)']))
+  const at = bytes.indexOf(Buffer.from('ids')) - 'main'.length - 4 - 4 - 8
+  const length = bytes.readBigUInt64LE(at)
+  const digest = (): Promise<string | undefined> =>
+    storedCatalogDigest((from, count) => Promise.resolve(bytes.subarray(from, from + count)), 51)
+  expect(length).toBe(BigInt(4 + 'main'.length + 4 + 'ids'.length + 41))
+  expect(await digest()).toBeDefined()
+  bytes.writeBigUInt64LE(length + 16n, at)
+  expect(await digest()).toBeUndefined()
+})
+
+it('columns are looked at also where the catalog is known, and win', async () => {
+  const file = await make('columns', OBJECTS)
+  await inSlot(async (slot) => {
+    const { catalog } = await read(slot, file)
+    const [[parent, columns] = ['', []]] = catalog.recorded
+    const fewer = { ...catalog, recorded: new Map(catalog.recorded).set(parent, columns.slice(1)) }
+    vi.spyOn(slot.catalogs, 'get').mockReturnValueOnce(fewer)
+    expect((await read(slot, file)).catalog).toEqual(catalog)
+  })
+})
+
 it('a catalog that rows had a say in is asked for again', async () => {
   const table = `CREATE TABLE tree (id INTEGER PRIMARY KEY, twin INTEGER UNIQUE, up INTEGER, FOREIGN KEY (up) REFERENCES tree (twin))`
   const open = await make('open', [table])

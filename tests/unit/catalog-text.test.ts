@@ -55,6 +55,12 @@ describe('parseMacros', () => {
     const other = [{ schema: 's', name: 't', parameters: ['other'], scalar: false, definition: '' }]
     expect(() => parseMacros(schema, other)).toThrow(/macro s\.t/)
   })
+
+  it('refuses to choose where a name or a text looks like the macro too', () => {
+    const named = `CREATE SEQUENCE x\nCREATE MACRO s.t(n) AS TABLE (SELECT 1);\n--;\n${schema}`
+    const known = [{ schema: 's', name: 't', parameters: ['n'], scalar: false, definition: '' }]
+    expect(() => parseMacros(named, known)).toThrow(/macro s\.t/)
+  })
 })
 
 describe('createTable', () => {
