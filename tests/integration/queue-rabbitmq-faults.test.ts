@@ -40,6 +40,21 @@ async function next(consumer: AsyncIterator<Delivery>): Promise<Delivery> {
 const consume = (): AsyncIterator<Delivery> => queue.consume(never)[Symbol.asyncIterator]()
 const kinds = (): string[] => rabbit.events.map(({ kind }) => kind)
 
+it('declares a queue that the broker was killed under, once it is back', async () => {
+  const declaring = rabbit.broker.queue(someQueue())
+  // A rejection that comes before anybody waits for it.
+  declaring.catch(() => undefined)
+  await server.kill()
+  await server.start()
+  const late = await declaring
+  await late.publish({ body: 'after' }, never)
+  const consumer = late.consume(never)[Symbol.asyncIterator]()
+  const delivery = await next(consumer)
+  await delivery.ack()
+  await consumer.return?.()
+  expect(delivery.body).toBe('after')
+})
+
 /** Each of these takes back what the consumer holds. */
 const LOSSES: readonly (readonly [string, () => Promise<void>])[] = [
   [

@@ -1,4 +1,4 @@
-import { linkAbort, throwIfAborted } from '../../abort.js'
+import { limitTime, linkAbort, throwIfAborted } from '../../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../../errors.js'
 import type { Delivery, Queue } from '../port.js'
 import { createAgeMark } from './age-mark.js'
@@ -13,6 +13,7 @@ import type { LinkKeeper } from './link-keeper.js'
 import { createPublisher } from './publisher.js'
 import { HEADERS, failedQueue } from './topology.js'
 import { createQueueSet } from './queue-set.js'
+import type { QueueSet } from './queue-set.js'
 
 export interface RabbitQueueOptions {
   /** Milliseconds that a job may take: the broker has to wait so long for its ack. Undefined: nobody consumes. */
@@ -31,6 +32,36 @@ export interface Links {
   readonly consuming: (signal: AbortSignal) => Promise<LinkKeeper>
 }
 
+/** Longer than it takes until a connection that broke is known to be lost. */
+const LOST_WITHIN_MS = 1_000
+
+/** Declares the queues; once more when the connection is lost meanwhile, which is no fault of theirs. */
+async function declareAll(
+  {
+    keeper,
+    queues,
+    limitMs,
+  }: Pick<Links, 'keeper'> & { readonly queues: QueueSet; readonly limitMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = limitTime(signal, limitMs)
+  try {
+    for (;;) {
+      const link = await keeper.link(signal, limitMs)
+      try {
+        await queues.ensureAll(link)
+        return
+      } catch (error) {
+        if (asDuckfleetError(error).code !== 'transient') throw error
+        await pause(LOST_WITHIN_MS, link.lost)
+        if (!link.lost.aborted || limit.late()) throw error
+      }
+    }
+  } finally {
+    limit.release()
+  }
+}
+
 /** A queue on a broker whose connections others share; see {@link Queue}. */
 export async function createRabbitQueue(
   { keeper, consuming }: Links,
@@ -43,7 +74,7 @@ export async function createRabbitQueue(
   const publisher = createPublisher({ keeper, ensure: (...which) => queues.ensure(...which), limitMs })
   const age = createAgeMark({ keeper, work: queue, queues })
   let consumers = 0
-  await queues.ensureAll(await keeper.link(closing.signal, limitMs))
+  await declareAll({ keeper, queues, limitMs }, closing.signal)
 
   const end = async (): Promise<void> => {
     await Promise.all([publisher.close(), age.close()])
