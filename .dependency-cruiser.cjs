@@ -21,7 +21,7 @@ module.exports = {
       severity: 'error',
       comment: 'The heart has no I/O of its own.',
       from: { path: '^src/migration' },
-      to: { pathNot: ['^src/(migration|errors)', '^(node:)?(crypto|path)$'] },
+      to: { pathNot: ['^src/(migration|errors)', '^(node:)?(crypto|path|util)$'] },
     },
     forbid(
       'fleet-knows-ports-only',
