@@ -101,9 +101,10 @@ describe('credentials', () => {
     const { broker, events } = await open({ credentials, refusedLimitMs: 1_000 })
     const queue = await broker.queue(someQueue())
     const consumer = queue.consume(never)[Symbol.asyncIterator]()
-    const taken = consumer.next()
+    // Waited for from the start: a consumer that is still connecting may be refused at once.
+    const refused = expect(consumer.next()).rejects.toMatchObject({ code: 'usage' })
     await setPassword('other')
-    await Promise.all([expect(taken).rejects.toMatchObject({ code: 'usage' }), disconnect()])
+    await Promise.all([refused, disconnect()])
     await expect(queue.publish({ body: 'x' }, never)).rejects.toMatchObject({ code: 'usage' })
     expect(events.filter(({ kind }) => kind === 'waiting').length).toBeGreaterThan(0)
   })
