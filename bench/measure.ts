@@ -8,6 +8,8 @@ export interface Measured {
   readonly seconds: number
   /** Most resident memory of all its processes together, bytes; what the processes share counts several times. */
   readonly peakBytes: number
+  /** Wall clock of each command. */
+  readonly steps: readonly number[]
 }
 
 /** Arguments of `node`: the program and its own. */
@@ -24,8 +26,13 @@ export async function measure(
 ): Promise<Measured> {
   const start = performance.now()
   let peakBytes = 0
-  for (const command of commands) peakBytes = Math.max(peakBytes, await run(command, env, signal))
-  return { seconds: (performance.now() - start) / 1000, peakBytes }
+  const steps: number[] = []
+  for (const command of commands) {
+    const begun = performance.now()
+    peakBytes = Math.max(peakBytes, await run(command, env, signal))
+    steps.push((performance.now() - begun) / 1000)
+  }
+  return { seconds: (performance.now() - start) / 1000, peakBytes, steps }
 }
 
 /** Gives the peak memory in bytes. On abort the child gets SIGTERM, and cleans up behind it. */
