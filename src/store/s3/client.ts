@@ -54,8 +54,14 @@ function elsewhere(endpoint: string, region: string | undefined): S3ClientConfig
   return {
     endpoint,
     forcePathStyle: true,
-    region: region ?? regionOfTheChain,
+    region: region ?? once(regionOfTheChain),
   }
+}
+
+/** The SDK asks anew for every request, and each answer costs as much as the rest of the request. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  return () => (answer ??= ask())
 }
 
 async function regionOfTheChain(): Promise<string> {
