@@ -10,6 +10,7 @@ import type { InstalledEngine } from './locate.js'
 import type { EngineProcess } from './process.js'
 import type { OpenMode, OpenOptions } from './protocol.js'
 import type { EngineSlot } from './slot.js'
+import { threadsFor } from './threads.js'
 
 /** Time for an answer, whatever the file: longer than any engine needs for a small one on a busy machine. */
 const PATIENCE_MS = 9_000
@@ -237,7 +238,7 @@ export class JobEngines implements Engines {
       path,
       mode,
       folder,
-      threads,
+      threads: threadsFor(this.bytes, threads),
       memoryLimit: this.memoryOf(engine),
       storageVersion: target.storageVersion,
     }

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createS3Client } from '../../src/store/s3/client.js'
 import { nameOf, s3Error, statusOf } from '../../src/store/s3/errors.js'
 import { copySource, decodeKey, objectKey, objectPrefix } from '../../src/store/s3/key.js'
 import { cut, inParallel, partSizeFor } from '../../src/store/s3/parts.js'
@@ -6,6 +7,21 @@ import { cut, inParallel, partSizeFor } from '../../src/store/s3/parts.js'
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 const signal = new AbortController().signal
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('s3 client', () => {
+  it('looks for its region once, not at every request', async () => {
+    vi.stubEnv('AWS_REGION', 'eu-central-1')
+    const client = createS3Client({ endpoint: 'http://127.0.0.1:1' })
+    expect(await client.config.region()).toBe('eu-central-1')
+    vi.stubEnv('AWS_REGION', 'us-west-2')
+    expect(await client.config.region()).toBe('eu-central-1')
+    client.destroy()
+  })
+})
 
 describe('s3 keys', () => {
   it('takes a leading ./ off, and leaves the rest as it is', () => {
