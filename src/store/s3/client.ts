@@ -58,7 +58,7 @@ function elsewhere(endpoint: string, region: string | undefined): S3ClientConfig
   }
 }
 
-/** The SDK asks anew for every request, and each answer costs as much as the rest of the request. */
+/** The SDK asks anew for every request, and each answer builds another client: a fifth of a worker's own CPU time. */
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined
   return () => (answer ??= ask())
