@@ -108,6 +108,8 @@ async function consume(
     onDownload: metrics.downloaded,
   }
   log.event('info', 'ready', { worker: size, queue: fleet.queues[size], target: policy.target.release })
+  // Not sooner: on a busy machine, connecting takes longer than many an idle time.
+  stopper.idle()
   const counts = await work({ queue, big, job, fleet, metrics, log, cleanup, stopper })
   log.event('info', 'ended', counts)
 }

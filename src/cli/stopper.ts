@@ -5,13 +5,13 @@ import type { WorkerSignals } from '../fleet/worker.js'
 export interface Stopper extends WorkerSignals {
   /** A job began. */
   busy(): void
-  /** A job ended. */
+  /** Ready for the next message: from now on the worker is waiting for one. */
   idle(): void
   close(): Promise<void>
 }
 
 /**
- * Stops when `signal` fires, or after `idleMs` without a job; the job in hand has `graceMs` more milliseconds.
+ * Stops when `signal` fires, or `idleMs` after `idle` without a job; the job in hand has `graceMs` more milliseconds.
  */
 export function createStopper(signal: AbortSignal, graceMs: number, idleMs: number | undefined): Stopper {
   const stop = new AbortController()
@@ -34,7 +34,6 @@ export function createStopper(signal: AbortSignal, graceMs: number, idleMs: numb
   }
   signal.addEventListener('abort', onSignal)
   if (signal.aborted) onSignal()
-  startIdle()
 
   return {
     stop: stop.signal,

@@ -99,6 +99,12 @@ describe('a whole campaign', () => {
     }
   })
 
+  it('waits for its first message only when it is connected', async () => {
+    // Longer than any idle time, on a machine that is busy enough.
+    const { code, stderr } = await fleet.consume('small', { idleSeconds: 0 }).ended
+    expect(code, stderr.slice(-2000)).toBe(0)
+  })
+
   it('does nothing again when it is published again', async () => {
     await addSources('efs-s3')
     await fleet.publish('efs-s3')

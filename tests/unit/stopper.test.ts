@@ -34,9 +34,20 @@ it('stops when nothing came for long enough, but not while a job runs', async ()
   await stopper.close()
 })
 
+it('counts no idle time before it is ready, such as while it connects', async () => {
+  const stopper = createStopper(new AbortController().signal, 1000, 50)
+  await vi.advanceTimersByTimeAsync(500)
+  expect(stopper.stop.aborted).toBe(false)
+  stopper.idle()
+  await vi.advanceTimersByTimeAsync(50)
+  expect(stopper.stop.aborted).toBe(true)
+  await stopper.close()
+})
+
 it('leaves no timer and no listener behind', async () => {
   const asked = new AbortController()
   const stopper = createStopper(asked.signal, 1000, 50)
+  stopper.idle()
   await stopper.close()
   expect(vi.getTimerCount()).toBe(0)
   asked.abort()
