@@ -141,7 +141,7 @@ function pretendedStore(): Store {
       for (const name of FILES) yield { key: prefix + name, size: 1000, version: 'v1' }
     },
     stat: unused,
-    wals: unused,
+    assertUnchanged: unused,
     readHead: unused,
     download: unused,
     publish: unused,

@@ -68,13 +68,13 @@ async function main(signal: AbortSignal): Promise<void> {
       seconds.curlUp.push(await timed(() => curl(['-T', file, url], signal)))
       const checkedUrl = `${endpoint}/${bucket}/${CHECKED}`
       seconds.checkedUp.push(await timed(() => checkedUpload(file, checkedUrl, signal)))
-      const before = await store.stat(OURS, signal)
+      const { file: before } = await store.stat(OURS, signal)
       const options = { metadata: {}, ...(before === undefined ? {} : { replaces: before }) }
       seconds.oursUp.push(await timed(() => store.publish(file, OURS, options, signal)))
       await client.send(new PutObjectAclCommand({ Bucket: bucket, Key: THEIRS, ACL: 'public-read' }))
       seconds.curlDown.push(await timed(() => curl(['-o', copy, url], signal)))
       await rm(copy)
-      const found = await store.stat(OURS, signal)
+      const { file: found } = await store.stat(OURS, signal)
       if (found === undefined) throw new DuckfleetError('engine', 'the object is not there')
       seconds.oursDown.push(await timed(() => store.download(OURS, found, copy, {}, signal)))
       if ((await digestOf(copy)) !== (await digestOf(file)))

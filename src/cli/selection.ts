@@ -55,7 +55,7 @@ async function selectFolder(
 async function selectFile(source: string, dest: string | undefined, signal: AbortSignal): Promise<Selection> {
   const from = createEfsStore(path.dirname(path.resolve(source)))
   const key = path.basename(path.resolve(source))
-  const found = await from.stat(key, signal)
+  const { file: found } = await from.stat(key, signal)
   const files = [{ key, size: found?.size ?? 0, version: found?.version ?? '' }]
   if (dest === undefined) return selection(files, from, from, () => key)
   if (/[/\\]$/.test(dest) || (await kindOf(dest)) === 'folder') {

@@ -5,7 +5,6 @@ import { DuckfleetError, asDuckfleetError } from '../errors.js'
 import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
 import { alreadyWrittenBy } from '../migration/releases.js'
 import type { UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
-import { sameVersion } from '../store/port.js'
 import type { StoredFile } from '../store/port.js'
 import type { Examination, Places } from './examine.js'
 import type { JobDeps } from './job-deps.js'
@@ -132,16 +131,11 @@ async function compareExisting(run: Run, existing: StoredFile, request: UpgradeR
 }
 
 /** A source that went on while it was being upgraded makes the new file an old one: the next try takes it as it is then. */
-async function assertSourceUnchanged({ places, examined, draft, deps, signal }: Run): Promise<void> {
+async function assertSourceUnchanged({ places, examined, deps, signal }: Run): Promise<void> {
   // In place, the store itself looks, at the last moment.
   if (deps.policy.inPlace) return
   const { store, key } = places.source
-  const now = await store.stat(key, signal)
-  if (now !== undefined && sameVersion(now, examined.file)) return
-  throw new DuckfleetError(
-    'transient',
-    `${draft.source} changed while it was being upgraded; stop what writes to it, and try again`,
-  )
+  await store.assertUnchanged(key, examined.file, signal)
 }
 
 function occupied(
@@ -184,8 +178,8 @@ async function publish(run: Run, finished: string): Promise<void> {
   const published = await timed(draft, 'upload', async () => {
     if (inPlace) await store.backup(key, examined.file, `.bak-${examined.header.storageVersion}`, signal)
     return await store.publish(finished, key, options, signal).catch(async (error: unknown) => {
-      const appeared = existing !== 'refuse' && replaces === undefined && (await store.stat(key, signal))
-      if (!appeared) throw error
+      const looked = existing !== 'refuse' && replaces === undefined ? await store.stat(key, signal) : undefined
+      if (looked?.file === undefined) throw error
       throw new DuckfleetError(
         'transient',
         `${draft.destination} appeared while this job was at work; the next try compares it`,

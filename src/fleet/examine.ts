@@ -3,7 +3,7 @@ import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.
 import type { StorageHeader } from '../migration/header.js'
 import { alreadyWrittenBy } from '../migration/releases.js'
 import type { Target } from '../migration/upgrade.js'
-import type { Store, StoredFile } from '../store/port.js'
+import type { Found, Store, StoredFile } from '../store/port.js'
 
 /** A file in a store. */
 interface Place {
@@ -62,14 +62,19 @@ export async function examine(
   signal: AbortSignal,
 ): Promise<Examination> {
   const path = source.store.describe(source.key)
-  const file = await source.store.stat(source.key, signal)
+  const { file } = await source.store.stat(source.key, signal)
   if (file === undefined) throw new DuckfleetError('usage', `there is no file ${path}; check the path`)
   const bytesIn = file.wals.reduce((sum, wal) => sum + wal.size, file.size)
-  const found = parseHeader(await source.store.readHead(source.key, file, HEADER_BYTES, signal), file.size)
+  // Side by side: the job of a small file is mostly waiting for its store.
+  const [head, there] = await Promise.all([
+    source.store.readHead(source.key, file, HEADER_BYTES, signal),
+    destination.store.stat(destination.key, signal),
+  ])
+  const found = parseHeader(head, file.size)
   if (found.kind !== 'not-a-database' && found.header !== undefined) onHeader(found.header, bytesIn)
   const header = requireDatabase(found, path)
   assertOpens(header, path, policy)
-  const existing = await checkDestination(file, destination, policy, signal)
+  const existing = checkDestination(file, destination, there, policy)
   if (existing !== undefined && isCompared(existing, policy))
     return { file, header, action: 'compare', existing, bytesIn }
   // Rows in a WAL are not in the file yet: its bytes alone would lose them.
@@ -94,14 +99,13 @@ function assertOpens(header: StorageHeader, path: string, { assertReadable }: Ex
 }
 
 /** What is there already, and may be replaced or compared. */
-async function checkDestination(
+function checkDestination(
   source: StoredFile,
   { store, key }: Place,
+  { file: existing, wals: [wal] }: Found,
   policy: ExaminePolicy,
-  signal: AbortSignal,
-): Promise<StoredFile | undefined> {
+): StoredFile | undefined {
   const path = store.describe(key)
-  const existing = await store.stat(key, signal)
   const same = existing?.identity === source.identity
   if (policy.inPlace) {
     if (!same)
@@ -121,7 +125,6 @@ async function checkDestination(
       `${path} exists already; allow overwriting (--overwrite), or choose another destination`,
     )
   }
-  const [wal] = await store.wals(key, signal)
   if (wal !== undefined) {
     throw new DuckfleetError(
       'usage',

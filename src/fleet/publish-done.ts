@@ -13,7 +13,7 @@ export async function isDone(
   target: Target,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const file = await destination.stat(key, signal)
+  const { file } = await destination.stat(key, signal)
   if (file === undefined || file.wals.length > 0) return false
   const found = parseHeader(await destination.readHead(key, file, HEADER_BYTES, signal), file.size)
   return found.kind === 'database' && alreadyWrittenBy(found.header, target)

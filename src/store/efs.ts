@@ -8,7 +8,7 @@ import { copyToNew } from './copy.js'
 import { backupFile } from './efs-backup.js'
 import { makeFolder, publishFile } from './efs-publish.js'
 import { guarded, systemCode } from './fs-errors.js'
-import { assertUnchanged, statDatabase, statWals, versionText } from './local-file.js'
+import { assertUnchanged, statDatabase, versionText } from './local-file.js'
 import type { ListedFile, OnBytes, Published, PublishOptions, Store, StoredFile } from './port.js'
 import { isTempName, removeStaleTemps } from './temp-file.js'
 
@@ -49,7 +49,7 @@ export function createEfsStore(root: string, { mounted = false }: EfsOptions = {
   return {
     describe,
     stat: (key, signal) => on('read', key, signal, statDatabase),
-    wals: (key, signal) => on('read', key, signal, statWals),
+    assertUnchanged: (key, file, signal) => on('read', key, signal, (found) => assertUnchanged(found, file)),
     readHead: (key, file, length, signal) => on('read', key, signal, (found) => head(found, file, length)),
     download: (key, file, toPath, { onBytes }, signal) =>
       on('copy', key, signal, (found) =>

@@ -4,12 +4,13 @@ import { DuckfleetError } from '../errors.js'
 import { systemCode } from './fs-errors.js'
 import { WAL_SUFFIXES } from '../migration/wal.js'
 import { sameVersion } from './port.js'
-import type { StoredFile, StoredWal } from './port.js'
+import type { Found, StoredFile, StoredWal } from './port.js'
 
-/** A database on a mounted disk with its WALs, as it is now; undefined when there is none. */
-export async function statDatabase(file: string): Promise<StoredFile | undefined> {
+/** A database on a mounted disk with its WALs, as it is now. */
+export async function statDatabase(file: string): Promise<Found> {
   const main = await versionOf(file)
-  return main === undefined ? undefined : { ...main, wals: await statWals(file) }
+  const wals = await statWals(file)
+  return { file: main === undefined ? undefined : { ...main, wals }, wals }
 }
 
 /** The WALs with content beside `file`, in the order of {@link WAL_SUFFIXES}. */
@@ -24,11 +25,11 @@ export async function statWals(file: string): Promise<readonly StoredWal[]> {
 
 /** Rejects with `transient` when the file or one of its WALs is not the version that was looked at before. */
 export async function assertUnchanged(file: string, before: StoredFile): Promise<void> {
-  const now = await statDatabase(file)
+  const { file: now } = await statDatabase(file)
   if (now !== undefined && sameVersion(now, before)) return
   throw new DuckfleetError(
     'transient',
-    `${file} changed while it was being read; stop what writes to it, and try again`,
+    `${file} changed meanwhile; stop what writes to it, and try again`,
   )
 }
 

@@ -21,6 +21,13 @@ export interface StoredFile {
   readonly wals: readonly StoredWal[]
 }
 
+/** What lies under a key. */
+export interface Found {
+  readonly file: StoredFile | undefined
+  /** WALs that lie where a database of this key would look for its own, whether or not the database exists. */
+  readonly wals: readonly StoredWal[]
+}
+
 /** Whether both are one version of a file: its own bytes, and those of its WALs. */
 export function sameVersion(a: StoredFile, b: StoredFile): boolean {
   const versions = ({ version, wals }: StoredFile): string =>
@@ -71,11 +78,11 @@ export interface Store {
   /** Key as people and reports know it: a full path, or `s3://bucket/key`. */
   describe(key: string): string
 
-  /** Undefined when there is no such file. A folder is refused. */
-  stat(key: string, signal: AbortSignal): Promise<StoredFile | undefined>
+  /** A folder is refused. */
+  stat(key: string, signal: AbortSignal): Promise<Found>
 
-  /** WALs that lie where a database of this key would look for its own, whether or not the database exists. */
-  wals(key: string, signal: AbortSignal): Promise<readonly StoredWal[]>
+  /** Rejects with `transient` when the file or one of its WALs is not this version any more, or a WAL has appeared. */
+  assertUnchanged(key: string, file: StoredFile, signal: AbortSignal): Promise<void>
 
   /** The first bytes: `length` of them, or fewer when the file is shorter. */
   readHead(key: string, file: StoredFile, length: number, signal: AbortSignal): Promise<Uint8Array>

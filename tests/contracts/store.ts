@@ -32,7 +32,7 @@ export function storeContract(name: string, localParent: string, create: () => P
       return file('finished')
     }
     const known = async (key: string): Promise<StoredFile> => {
-      const found = await harness.store.stat(key, signal)
+      const { file: found } = await harness.store.stat(key, signal)
       if (found === undefined) throw new Error(`${key} is missing`)
       return found
     }
@@ -48,7 +48,7 @@ export function storeContract(name: string, localParent: string, create: () => P
 
     describe('reading', () => {
       it('knows nothing of a file that is not there', async () => {
-        expect(await harness.store.stat('a/b.duckdb', signal)).toBeUndefined()
+        expect(await harness.store.stat('a/b.duckdb', signal)).toEqual({ file: undefined, wals: [] })
       })
 
       it('tells size, and the WALs that hold something', async () => {
@@ -58,6 +58,33 @@ export function storeContract(name: string, localParent: string, create: () => P
         const found = await known('a/b.duckdb')
         expect(found.size).toBe(100)
         expect(found.wals.map(({ suffix, size }) => [suffix, size])).toEqual([['.wal', 7]])
+      })
+
+      it('tells the WAL of a file that is not there', async () => {
+        await harness.put('a/b.duckdb.wal', randomBytes(7))
+        const { file: found, wals } = await harness.store.stat('a/b.duckdb', signal)
+        expect([found, wals.map(({ suffix, size }) => [suffix, size])]).toEqual([undefined, [['.wal', 7]]])
+      })
+
+      it.each([
+        ['the file changed', 'a.duckdb', 'other bytes'],
+        ['its WAL changed', 'a.duckdb.wal', 'more rows'],
+        ['its WAL is empty now', 'a.duckdb.wal', ''],
+        ['another WAL appeared', 'a.duckdb.wal.recovery', 'rows'],
+      ])('tells when %s', async (_, key, bytes) => {
+        await harness.put('a.duckdb', Buffer.from('bytes'))
+        await harness.put('a.duckdb.wal', Buffer.from('rows'))
+        const before = await known('a.duckdb')
+        await harness.store.assertUnchanged('a.duckdb', before, signal)
+        await harness.put(key, Buffer.from(bytes))
+        const look = harness.store.assertUnchanged('a.duckdb', before, signal)
+        await expect(look).rejects.toMatchObject({ code: 'transient' })
+      })
+
+      it('tells a file that is gone', async () => {
+        await harness.put('a.duckdb', Buffer.from('bytes'))
+        const look = harness.store.assertUnchanged('b.duckdb', await known('a.duckdb'), signal)
+        await expect(look).rejects.toMatchObject({ code: 'transient' })
       })
 
       it('has one identity for one file, another for another, and a version that moves with the bytes', async () => {
@@ -268,6 +295,7 @@ export function storeContract(name: string, localParent: string, create: () => P
         const refused = { code: 'usage' }
         const nobody: StoredFile = { size: 1, version: '', identity: '', writtenAt: 0, wals: [] }
         await expect(harness.store.stat(key, signal)).rejects.toMatchObject(refused)
+        await expect(harness.store.assertUnchanged(key, nobody, signal)).rejects.toMatchObject(refused)
         await expect(harness.store.readHead(key, nobody, 1, signal)).rejects.toMatchObject(refused)
         await expect(harness.store.download(key, nobody, file('x'), {}, signal)).rejects.toMatchObject(
           refused,

@@ -455,7 +455,7 @@ function isWriteOf(key: string): (request: SeenRequest) => boolean {
 }
 
 async function known(key: string): Promise<StoredFile> {
-  const found = await store.stat(key, signal)
+  const { file: found } = await store.stat(key, signal)
   if (found === undefined) throw new Error(`${key} is missing`)
   return found
 }

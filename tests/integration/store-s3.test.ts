@@ -116,7 +116,7 @@ describe('s3 store', () => {
 
   it('takes keys as they are: an empty part makes another object', async () => {
     await bucket.put('a/b.duckdb', Buffer.from('one'))
-    expect(await open().stat('a//b.duckdb', signal)).toBeUndefined()
+    expect((await open().stat('a//b.duckdb', signal)).file).toBeUndefined()
     await expect(open().stat('a/./b.duckdb', signal)).rejects.toMatchObject({ code: 'usage' })
   })
 
@@ -157,7 +157,7 @@ describe('s3 store', () => {
   it('keeps metadata: what it is given, and the digest of the content', async () => {
     const bytes = randomBytes(6 * MIB)
     for (const limits of [{}, inParts]) {
-      const replaces = await open().stat('a', signal)
+      const { file: replaces } = await open().stat('a', signal)
       const options = { metadata: { 'duckdb-release': '1.5.6' }, ...(replaces ? { replaces } : {}) }
       await publish(bytes, 'a', open(limits), options)
       expect(await bucket.metadata('a')).toMatchObject({
@@ -223,7 +223,7 @@ describe('s3 store', () => {
       const client = createS3Client({ endpoint: s3.tlsEndpoint, ca })
       const store = createS3Store({ client, bucket: bucket.name, endpoint: s3.tlsEndpoint })
       const found = store.stat('a', signal)
-      if (ca !== undefined) expect((await found)?.size).toBe(1)
+      if (ca !== undefined) expect((await found).file?.size).toBe(1)
       else
         await expect(found).rejects.toMatchObject({
           code: 'usage',
@@ -251,7 +251,7 @@ describe('s3 store', () => {
 })
 
 async function known(store: Store, key: string): Promise<StoredFile> {
-  const found = await store.stat(key, signal)
+  const { file: found } = await store.stat(key, signal)
   if (found === undefined) throw new Error(`${key} is missing`)
   return found
 }

@@ -251,7 +251,7 @@ describe('the destination', () => {
       bench.compare = change
       const report = await bench.run('a.duckdb', { existing })
       expect(report).toMatchObject({ outcome: 'retried', error: { code: 'transient' } })
-      expect(report.error?.message).toContain('changed while it was being upgraded')
+      expect(report.error?.message).toContain('changed meanwhile')
       if (existing === 'replace') expect(await bench.files('dst')).toEqual([])
     },
   )

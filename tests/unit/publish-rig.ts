@@ -53,12 +53,15 @@ export function fakeStore(
       const error = broken(key)
       if (error !== undefined) return Promise.reject(error)
       const file = files[key]
-      if (file === undefined) return Promise.resolve(undefined)
-      return Promise.resolve({ size: file.size, version: 'v1', identity: key, writtenAt: 0, wals: [] })
+      if (file === undefined) return Promise.resolve({ file: undefined, wals: [] })
+      return Promise.resolve({
+        file: { size: file.size, version: 'v1', identity: key, writtenAt: 0, wals: [] },
+        wals: [],
+      })
     },
     readHead: (key, _file, length) =>
       Promise.resolve((files[key]?.bytes ?? new Uint8Array()).subarray(0, length)),
-    wals: unused,
+    assertUnchanged: unused,
     download: unused,
     publish: unused,
     backup: unused,

@@ -68,7 +68,7 @@ describe('efs store', () => {
   const replace = async (key: string): Promise<unknown> => {
     await writeFile(path.join(outside, 'finished'), 'new')
     const store = createEfsStore(root)
-    const replaces = await store.stat(key, signal)
+    const { file: replaces } = await store.stat(key, signal)
     if (replaces === undefined) throw new Error(`${key} is missing`)
     return await store.publish(path.join(outside, 'finished'), key, { metadata: {}, replaces }, signal)
   }
@@ -97,7 +97,8 @@ describe('efs store', () => {
     await writeFile(path.join(root, 'a'), 'x')
     await link(path.join(root, 'a'), path.join(root, 'b'))
     const store = createEfsStore(root)
-    expect((await store.stat('a', signal))?.identity).toBe((await store.stat('b', signal))?.identity)
+    const [a, b] = [await store.stat('a', signal), await store.stat('b', signal)]
+    expect(a.file?.identity).toBe(b.file?.identity)
   })
 
   it('keeps the mode of a file that it replaces', async () => {
@@ -111,7 +112,7 @@ describe('efs store', () => {
     await writeFile(path.join(root, 'a'), 'old')
     await writeFile(path.join(outside, 'finished'), 'new')
     const store = createEfsStore(root)
-    const replaces = await store.stat('a', signal)
+    const { file: replaces } = await store.stat('a', signal)
     if (replaces === undefined) throw new Error('a is missing')
     for (const [name, more] of [
       ['b', {}],
@@ -122,7 +123,7 @@ describe('efs store', () => {
       }
       const options = { metadata: {}, onBytes, ...more }
       const publishing = store.publish(path.join(outside, 'finished'), name, options, signal)
-      await expect(publishing).rejects.toThrow(/b\.wal lies at|changed while/)
+      await expect(publishing).rejects.toThrow(/b\.wal lies at|changed meanwhile/)
       expect((await readdir(root)).sort()).toEqual(['a', `${name}.wal`])
       expect(await readFile(path.join(root, 'a'), 'utf8')).toBe('old')
       await rm(path.join(root, `${name}.wal`))
@@ -197,7 +198,7 @@ describe('a store where a file system is mounted', () => {
       await writeFile(path.join(root, 'a.duckdb'), 'old')
       await writeFile(path.join(root, 'a.duckdb.wal'), 'rows')
       const store = createEfsStore(root)
-      const before = await store.stat('a.duckdb', signal)
+      const { file: before } = await store.stat('a.duckdb', signal)
       if (before === undefined) throw new Error('there is no file')
       const onBytes = (): void => {
         rmSync(path.join(root, 'a.duckdb.wal'), { force: true })

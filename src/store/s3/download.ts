@@ -1,12 +1,14 @@
 import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { guarded } from '../fs-errors.js'
+import { sameVersion } from '../port.js'
 import type { OnBytes, StoredFile } from '../port.js'
 import type { Bucket } from './bucket.js'
 import { cut, inParallel } from './parts.js'
 import { getRange } from './range.js'
 import type { ObjectVersion } from './range.js'
-import { assertUnchanged } from './stat.js'
+import { changed } from './request.js'
+import { statDatabase } from './stat.js'
 
 /** See `Store.download`. */
 export async function download(
@@ -29,8 +31,9 @@ export async function download(
         await handle.close()
       }
     }
-    // Also that no WAL appeared meanwhile: it would hold rows that the copy lacks.
-    await assertUnchanged(bucket, key, before, signal)
+    // The bytes are those of this version; but a WAL that appeared meanwhile would hold rows that the copy lacks.
+    const { file: now } = await statDatabase(bucket, key, signal)
+    if (now === undefined || !sameVersion(now, before)) throw changed(bucket, key)
   } catch (error) {
     for (const file of made) await rm(file, { force: true })
     throw error

@@ -7,6 +7,11 @@ import { versionOf } from './bucket.js'
 import { decodeKey, objectPrefix } from './key.js'
 import { request } from './request.js'
 
+/** `writtenAt`: milliseconds since 1970, in whole seconds; 0 where the server does not tell. */
+export interface ListedObject extends ListedFile {
+  readonly writtenAt: number
+}
+
 /** See `Store.list`. Sorted by the bytes of the keys. The next page is asked for when the last one was used up. */
 export async function* listFiles(
   bucket: Bucket,
@@ -25,7 +30,7 @@ export async function* listObjects(
   bucket: Bucket,
   prefix: string,
   signal: AbortSignal,
-): AsyncGenerator<ListedFile> {
+): AsyncGenerator<ListedObject> {
   for (let token: string | undefined, more = true; more;) {
     const page = await request(bucket, prefix, 's3:ListBucket', signal, (client, options) =>
       client.send(
@@ -38,9 +43,11 @@ export async function* listObjects(
         options,
       ),
     )
-    for (const { Key, Size, ETag } of page.Contents ?? []) {
+    for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
       const key = page.EncodingType === 'url' ? decodeKey(Key ?? '') : (Key ?? '')
-      yield { key, size: Size ?? 0, version: versionOf(ETag) }
+      // Some servers tell more than the seconds that HEAD tells.
+      const writtenAt = Math.floor((LastModified?.getTime() ?? 0) / 1000) * 1000
+      yield { key, size: Size ?? 0, version: versionOf(ETag), writtenAt }
     }
     token = page.NextContinuationToken
     more = page.IsTruncated === true

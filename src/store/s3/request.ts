@@ -39,7 +39,7 @@ export async function request<T>(
 export function changed(bucket: Bucket, key: string, cause?: unknown): DuckfleetError {
   return new DuckfleetError(
     'transient',
-    `${address(bucket, key)} changed while it was being read; stop what writes to it, and try again`,
+    `${address(bucket, key)} changed meanwhile; stop what writes to it, and try again`,
     { cause },
   )
 }

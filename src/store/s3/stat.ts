@@ -2,11 +2,12 @@ import { HeadObjectCommand } from '@aws-sdk/client-s3'
 import { DuckfleetError } from '../../errors.js'
 import { WAL_SUFFIXES } from '../../migration/wal.js'
 import { sameVersion } from '../port.js'
-import type { StoredFile, StoredWal } from '../port.js'
+import type { Found, StoredFile, StoredWal } from '../port.js'
 import type { Bucket } from './bucket.js'
 import { address, versionOf } from './bucket.js'
 import { statusOf } from './errors.js'
 import { listObjects } from './list.js'
+import type { ListedObject } from './list.js'
 import { changed, request } from './request.js'
 
 /** What HEAD tells of an object. */
@@ -44,17 +45,17 @@ export async function headObject(
   }
 }
 
-/** A database with its WALs, as it is now; undefined when there is none. Two requests, side by side. */
-export async function statDatabase(
-  bucket: Bucket,
-  key: string,
-  signal: AbortSignal,
-): Promise<StoredFile | undefined> {
-  const [head, wals] = await Promise.all([headObject(bucket, key, signal), statWals(bucket, key, signal)])
-  if (head === undefined) return undefined
-  const identity = JSON.stringify(['s3', bucket.endpoint ?? 'aws', bucket.name, key])
-  const { size, version, writtenAt } = head
-  return { size, version, identity, writtenAt, wals }
+/**
+ * A database with its WALs, as it is now: one request, which answers for all of them. Its versions are those that
+ * {@link headObject} tells.
+ */
+export async function statDatabase(bucket: Bucket, key: string, signal: AbortSignal): Promise<Found> {
+  const found = await listNamed(bucket, key, ['', ...WAL_SUFFIXES], signal)
+  const wals = walsIn(found)
+  const file = found.get('')
+  if (file === undefined) return { file: undefined, wals }
+  const { size, version, writtenAt } = file
+  return { file: { size, version, identity: identityOf(bucket, key), writtenAt, wals }, wals }
 }
 
 /** The WALs with content beside `key`, in the order of {@link WAL_SUFFIXES}. */
@@ -63,28 +64,53 @@ export async function statWals(
   key: string,
   signal: AbortSignal,
 ): Promise<readonly StoredWal[]> {
-  const [first] = WAL_SUFFIXES
-  const last = key + [...WAL_SUFFIXES].sort().slice(-1).join('')
-  const found = new Map<string, Omit<StoredWal, 'suffix'>>()
-  for await (const file of listObjects(bucket, key + first, signal)) {
-    if (file.key > last) break
-    if (file.size > 0) found.set(file.key, { size: file.size, version: file.version })
-  }
-  return WAL_SUFFIXES.flatMap((suffix) => {
-    const wal = found.get(key + suffix)
-    return wal === undefined ? [] : [{ suffix, ...wal }]
-  })
+  return walsIn(await listNamed(bucket, key, WAL_SUFFIXES, signal))
 }
 
-/** Rejects with `transient` when the object or one of its WALs is not the version that was looked at before. */
+/**
+ * Rejects with `transient` when the object or one of its WALs is not the version that was looked at before. The object
+ * itself is asked, not only the list: some servers' lists lag behind.
+ */
 export async function assertUnchanged(
   bucket: Bucket,
   key: string,
   before: StoredFile,
   signal: AbortSignal,
 ): Promise<void> {
-  const now = await statDatabase(bucket, key, signal)
-  if (now === undefined || !sameVersion(now, before)) throw changed(bucket, key)
+  const [head, wals] = await Promise.all([headObject(bucket, key, signal), statWals(bucket, key, signal)])
+  if (head === undefined || !sameVersion({ ...before, version: head.version, wals }, before))
+    throw changed(bucket, key)
+}
+
+/** The objects that are named `key` and one of the suffixes, by suffix. */
+async function listNamed(
+  bucket: Bucket,
+  key: string,
+  suffixes: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ListedObject>> {
+  const [first = '', ...rest] = [...suffixes].sort()
+  const last = key + (rest.at(-1) ?? first)
+  const found = new Map<string, ListedObject>()
+  for await (const object of listObjects(bucket, key + first, signal)) {
+    if (object.key > last) break
+    const suffix = object.key.slice(key.length)
+    if (!suffixes.includes(suffix)) continue
+    if (object.version === '') throw incomplete(bucket, object.key)
+    found.set(suffix, object)
+  }
+  return found
+}
+
+function walsIn(found: ReadonlyMap<string, ListedObject>): readonly StoredWal[] {
+  return WAL_SUFFIXES.flatMap((suffix) => {
+    const wal = found.get(suffix)
+    return wal === undefined || wal.size === 0 ? [] : [{ suffix, size: wal.size, version: wal.version }]
+  })
+}
+
+function identityOf(bucket: Bucket, key: string): string {
+  return JSON.stringify(['s3', bucket.endpoint ?? 'aws', bucket.name, key])
 }
 
 function incomplete(bucket: Bucket, key: string): DuckfleetError {

@@ -9,7 +9,7 @@ import { readHead } from './head-bytes.js'
 import { objectKey } from './key.js'
 import { listFiles } from './list.js'
 import { publish } from './publish.js'
-import { statDatabase, statWals } from './stat.js'
+import { assertUnchanged, statDatabase } from './stat.js'
 
 export interface S3StoreOptions {
   /** From `createS3Client`; may be shared by the stores of many buckets. */
@@ -35,7 +35,8 @@ export function createS3Store({ client, bucket: name, endpoint, limits }: S3Stor
   return {
     describe: (key) => address(bucket, key),
     stat: (key, signal) => on(key, signal, (found) => statDatabase(bucket, found, signal)),
-    wals: (key, signal) => on(key, signal, (found) => statWals(bucket, found, signal)),
+    assertUnchanged: (key, file, signal) =>
+      on(key, signal, (found) => assertUnchanged(bucket, found, file, signal)),
     readHead: (key, file, length, signal) =>
       on(key, signal, (found) => readHead(bucket, found, file, length, signal)),
     download: (key, file, toPath, { onBytes }, signal) =>
