@@ -178,7 +178,8 @@ async function publish(run: Run, finished: string): Promise<void> {
   const published = await timed(draft, 'upload', async () => {
     if (inPlace) await store.backup(key, examined.file, `.bak-${examined.header.storageVersion}`, signal)
     return await store.publish(finished, key, options, signal).catch(async (error: unknown) => {
-      const looked = existing !== 'refuse' && replaces === undefined ? await store.stat(key, signal) : undefined
+      const looked =
+        existing !== 'refuse' && replaces === undefined ? await store.stat(key, signal) : undefined
       if (looked?.file === undefined) throw error
       throw new DuckfleetError(
         'transient',

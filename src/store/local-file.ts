@@ -27,10 +27,7 @@ export async function statWals(file: string): Promise<readonly StoredWal[]> {
 export async function assertUnchanged(file: string, before: StoredFile): Promise<void> {
   const { file: now } = await statDatabase(file)
   if (now !== undefined && sameVersion(now, before)) return
-  throw new DuckfleetError(
-    'transient',
-    `${file} changed meanwhile; stop what writes to it, and try again`,
-  )
+  throw new DuckfleetError('transient', `${file} changed meanwhile; stop what writes to it, and try again`)
 }
 
 async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undefined> {
