@@ -15,10 +15,16 @@ export const LIMITS = {
 } as const
 
 /** Bytes of a ranged GET, and of a part of an upload, as the S3 store cuts them. */
-const GET_PART = 8 * 2 ** 20
+const GET_PART = 16 * 2 ** 20
 const PUT_PART = 16 * 2 ** 20
-/** Requests beside those that move data: metadata, header, WALs, metadata of the destination. */
-const GETS_A_FILE = 6
+/** Requests beside those that move data. Source: header, and the object once more before its upgrade is published. */
+const SOURCE_GETS = 2
+/** The file with its WALs: at first, after the download, before its upgrade is published. */
+const SOURCE_LISTS = 3
+/** The object that was written. */
+const DESTINATION_GETS = 1
+/** What is there with its WALs: at first, before it is written. */
+const DESTINATION_LISTS = 2
 
 export interface Traffic {
   readonly files: number
@@ -30,6 +36,7 @@ export interface Traffic {
 export interface Load {
   readonly messages: number
   readonly s3Gets: number
+  readonly s3Lists: number
   readonly s3Puts: number
   readonly efsRead: number
   readonly efsWritten: number
@@ -40,9 +47,11 @@ export function loadOf({ files, bytes, route }: Traffic): Load {
   // Every file ends in a part that is not full.
   const reads = Math.ceil(bytes / GET_PART) + files
   const writes = Math.ceil(bytes / PUT_PART) + files
+  const [sources, destinations] = [from === 's3' ? files : 0, to === 's3' ? files : 0]
   return {
     messages: files,
-    s3Gets: (from === 's3' ? reads + GETS_A_FILE * files : 0) + (to === 's3' ? files : 0),
+    s3Gets: (from === 's3' ? reads : 0) + SOURCE_GETS * sources + DESTINATION_GETS * destinations,
+    s3Lists: SOURCE_LISTS * sources + DESTINATION_LISTS * destinations,
     s3Puts: to === 's3' ? writes : 0,
     efsRead: from === 'efs' ? bytes : 0,
     efsWritten: to === 'efs' ? bytes : 0,
@@ -54,7 +63,7 @@ export function limitSeconds(load: Load): readonly { readonly name: string; read
   return [
     { name: 'publisher', seconds: load.messages / LIMITS.publishRate },
     { name: 'broker', seconds: load.messages / LIMITS.brokerRate },
-    { name: 'S3 reads of a prefix', seconds: load.s3Gets / LIMITS.s3GetRate },
+    { name: 'S3 reads of a prefix', seconds: (load.s3Gets + load.s3Lists) / LIMITS.s3GetRate },
     { name: 'S3 writes of a prefix', seconds: load.s3Puts / LIMITS.s3PutRate },
     { name: 'EFS reads', seconds: load.efsRead / LIMITS.efsReadRate },
     { name: 'EFS writes', seconds: load.efsWritten / LIMITS.efsWriteRate },

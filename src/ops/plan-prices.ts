@@ -13,6 +13,7 @@ export const PRICES = {
     storageGbHour: 0.000111,
     storageFree: 20,
   },
+  /** A list costs as much as a write. */
   s3: { put: 0.005 / 1000, get: 0.0004 / 1000 },
   efs: { readGb: 0.03, writeGb: 0.06 },
 } as const

@@ -74,7 +74,7 @@ export function planCampaign(campaign: Campaign): Plan {
     ...limitSeconds(load),
   ].sort((one, other) => other.seconds - one.seconds)
   const tasks = small.cost * (1 - campaign.spotSaving) + big.cost
-  const requests = load.s3Gets * PRICES.s3.get + load.s3Puts * PRICES.s3.put
+  const requests = load.s3Gets * PRICES.s3.get + (load.s3Lists + load.s3Puts) * PRICES.s3.put
   const moved = (load.efsRead * PRICES.efs.readGb + load.efsWritten * PRICES.efs.writeGb) / 1e9
   return {
     small: { ...small, cost: small.cost * (1 - campaign.spotSaving) },

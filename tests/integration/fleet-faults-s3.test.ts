@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loadOf } from '../../src/ops/plan-limits.js'
 import { CLEAN, audit } from '../support/chaos-audit.js'
 import { load } from '../support/chaos-cargo.js'
 import type { Cargo } from '../support/chaos-cargo.js'
@@ -131,4 +132,20 @@ it('refused credentials make the messages fail with a reason that holds no secre
   expect(reportsOf([worker]).size).toBe(2)
   const trackers = cargo.map(({ tracker }) => tracker)
   expect(await audit(fleet, cargo, trackers)).toEqual(CLEAN)
+})
+
+it('asks a server that does not fail as often as the plan counts', async () => {
+  const [file] = await load(fleet, 's3-s3', ['counted'])
+  await fleet.send('small', file?.body ?? '')
+  const before = proxy.seen.length
+  expect((await fleet.consume('small').ended).code).toBe(0)
+  const asked = proxy.seen.slice(before)
+  const lists = asked.filter(({ url }) => url.includes('list-type=2'))
+  const puts = asked.filter(isUpload)
+  const counted = loadOf({ files: 1, bytes: 0, route: 's3-s3' })
+  expect({
+    s3Gets: asked.length - lists.length - puts.length,
+    s3Lists: lists.length,
+    s3Puts: puts.length,
+  }).toEqual({ s3Gets: counted.s3Gets, s3Lists: counted.s3Lists, s3Puts: counted.s3Puts })
 })

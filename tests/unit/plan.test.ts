@@ -69,8 +69,8 @@ describe('the plan of a campaign', () => {
   it('counts the start and the work of tasks at their price, and requests', () => {
     const { cost } = planCampaign(EQUAL)
     expect(cost.tasks).toBeCloseTo(((60_000 + 900) / 3600) * (2 * 0.03238 + 8 * 0.00356), 6)
-    const { s3Gets, s3Puts } = loadOf(EQUAL)
-    expect(cost.requests).toBeCloseTo((s3Gets * 0.0004) / 1000 + (s3Puts * 0.005) / 1000, 6)
+    const { s3Gets, s3Lists, s3Puts } = loadOf(EQUAL)
+    expect(cost.requests).toBeCloseTo((s3Gets * 0.0004) / 1000 + ((s3Lists + s3Puts) * 0.005) / 1000, 6)
     expect(cost.total).toBeCloseTo(cost.tasks + cost.requests, 6)
   })
 
