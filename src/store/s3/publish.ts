@@ -8,7 +8,7 @@ import { alreadyThere } from './commit.js'
 import { putInParts } from './put-parts.js'
 import { putWhole } from './put-whole.js'
 import { openSource } from './source-file.js'
-import { assertUnchanged, statDatabase } from './stat.js'
+import { assertUnchanged, headObject, statWals } from './stat.js'
 import type { Upload } from './upload.js'
 
 /** See `Store.publish`. */
@@ -38,10 +38,11 @@ async function refuseObstacles({ bucket, key, options }: Upload, signal: AbortSi
     await assertUnchanged(bucket, key, options.replaces, signal)
     return
   }
-  const {
-    file: existing,
-    wals: [wal],
-  } = await statDatabase(bucket, key, signal)
+  // The object itself is asked: some servers' lists lag behind, and not all heed the condition of a write.
+  const [[wal], existing] = await Promise.all([
+    statWals(bucket, key, signal),
+    headObject(bucket, key, signal),
+  ])
   if (wal !== undefined) {
     throw new DuckfleetError(
       'usage',
