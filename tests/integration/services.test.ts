@@ -38,7 +38,7 @@ describe("a broker of a test's own", () => {
       channel.sendToQueue(QUEUE, Buffer.from('one'), { persistent: true })
       await channel.waitForConfirms()
     })
-    // It confirms messages when they are on disk, but writes a new queue's definition there a moment later.
+    // Messages are confirmed when they are on disk; a new queue's definition may come there a moment later.
     await broker.evaluate('mnesia:sync_log().')
     await broker.kill()
     await expect(connect(broker.url)).rejects.toThrow('ECONNREFUSED')
