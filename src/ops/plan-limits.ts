@@ -15,7 +15,7 @@ export const LIMITS = {
 } as const
 
 /** Bytes of a ranged GET, and of a part of an upload, as the S3 store cuts them. */
-const GET_PART = 16 * 2 ** 20
+const GET_PART = 64 * 2 ** 20
 const PUT_PART = 16 * 2 ** 20
 /** Requests beside those that move data. Source: header, and the object once more before its upgrade is published. */
 const SOURCE_GETS = 2

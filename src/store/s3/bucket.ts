@@ -20,7 +20,8 @@ export interface S3Limits {
 }
 
 export const S3_LIMITS: S3Limits = {
-  getPart: 16 * MIB,
+  // Every request costs the server a while in which it sends nothing.
+  getPart: 64 * MIB,
   gets: 8,
   putWhole: 16 * MIB,
   putPart: 16 * MIB,
