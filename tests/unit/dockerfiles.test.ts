@@ -83,7 +83,7 @@ describe.each([
   it('starts its consumer as a process that hears SIGTERM', () => {
     expect(of(last, 'STOPSIGNAL')).toEqual(['SIGTERM'])
     const [entry = ''] = of(last, 'ENTRYPOINT')
-    expect(JSON.parse(entry)).toEqual(['node', '--single-threaded-gc', `/app/dist/consumers/${size}.js`])
+    expect(JSON.parse(entry)).toEqual(['node', `/app/dist/consumers/${size}.js`])
   })
 
   it('writes to volumes only', () => {
