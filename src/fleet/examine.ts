@@ -66,15 +66,18 @@ export async function examine(
   if (file === undefined) throw new DuckfleetError('usage', `there is no file ${path}; check the path`)
   const bytesIn = file.wals.reduce((sum, wal) => sum + wal.size, file.size)
   // Side by side: the job of a small file is mostly waiting for its store.
-  const [head, there] = await Promise.all([
+  const [head, there] = await Promise.allSettled([
     source.store.readHead(source.key, file, HEADER_BYTES, signal),
     destination.store.stat(destination.key, signal),
   ])
-  const found = parseHeader(head, file.size)
+  // What is wrong with the source comes first, whatever its destination says.
+  if (head.status === 'rejected') throw head.reason
+  const found = parseHeader(head.value, file.size)
   if (found.kind !== 'not-a-database' && found.header !== undefined) onHeader(found.header, bytesIn)
   const header = requireDatabase(found, path)
   assertOpens(header, path, policy)
-  const existing = checkDestination(file, destination, there, policy)
+  if (there.status === 'rejected') throw there.reason
+  const existing = checkDestination(file, destination, there.value, policy)
   if (existing !== undefined && isCompared(existing, policy))
     return { file, header, action: 'compare', existing, bytesIn }
   // Rows in a WAL are not in the file yet: its bytes alone would lose them.

@@ -127,6 +127,13 @@ describe('a file that is right already', () => {
 })
 
 describe('a file that is not taken', () => {
+  it('is skipped for what it is, also when its destination could not be written anyway', async () => {
+    await bench.put('src/text.duckdb', 'hello, world')
+    await bench.put('dst/text.duckdb/in-a-folder', '')
+    const report = await bench.run('text.duckdb')
+    expect(report).toMatchObject({ outcome: 'skipped', error: { code: 'unreadable' } })
+  })
+
   it('is skipped when it is no database, or no engine opens it', async () => {
     await bench.put('src/text.duckdb', 'hello, world')
     await bench.put('src/old.duckdb', database(33))

@@ -39,9 +39,17 @@ export function copySource(bucket: string, key: string): string {
   return `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`
 }
 
-/** A key of a listing with `EncodingType: url`. */
+/** A key of a listing with `EncodingType: url`. Throws a DuckfleetError `usage` for one that is not UTF-8. */
 export function decodeKey(encoded: string): string {
-  return decodeURIComponent(encoded.replaceAll('+', ' '))
+  try {
+    return decodeURIComponent(encoded.replaceAll('+', ' '))
+  } catch (cause) {
+    throw new DuckfleetError(
+      'usage',
+      `the server lists the key ${encoded}, which is not UTF-8; rename or delete that object`,
+      { cause },
+    )
+  }
 }
 
 /** False for what no URL can hold: NUL, and halves of characters. */

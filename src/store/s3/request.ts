@@ -43,3 +43,12 @@ export function changed(bucket: Bucket, key: string, cause?: unknown): Duckfleet
     { cause },
   )
 }
+
+/** The server does not tell what a change of the object would be noticed by. */
+export function incomplete(bucket: Bucket, key: string): DuckfleetError {
+  return new DuckfleetError(
+    'usage',
+    `cannot read ${address(bucket, key)}: the server tells no ETag or no size, without which a change of the file ` +
+      'cannot be noticed; use a server that does',
+  )
+}

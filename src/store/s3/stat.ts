@@ -1,14 +1,13 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3'
-import { DuckfleetError } from '../../errors.js'
 import { WAL_SUFFIXES } from '../../migration/wal.js'
 import { sameVersion } from '../port.js'
 import type { Found, StoredFile, StoredWal } from '../port.js'
 import type { Bucket } from './bucket.js'
-import { address, versionOf } from './bucket.js'
+import { versionOf } from './bucket.js'
 import { statusOf } from './errors.js'
 import { listObjects } from './list.js'
 import type { ListedObject } from './list.js'
-import { changed, request } from './request.js'
+import { changed, incomplete, request } from './request.js'
 
 /** What HEAD tells of an object. */
 export interface ObjectHead {
@@ -46,13 +45,13 @@ export async function headObject(
 }
 
 /**
- * A database with its WALs, as it is now: one request, which answers for all of them. Its versions are those that
- * {@link headObject} tells.
+ * A database with its WALs, as it is now. One request answers for all of them where the object exists; one that is not
+ * listed is asked for itself, because some servers' lists lag behind. Versions are those that {@link headObject} tells.
  */
 export async function statDatabase(bucket: Bucket, key: string, signal: AbortSignal): Promise<Found> {
-  const found = await listNamed(bucket, key, ['', ...WAL_SUFFIXES], signal)
-  const wals = walsIn(found)
-  const file = found.get('')
+  const { found, complete } = await listNamed(bucket, key, ['', ...WAL_SUFFIXES], signal, MOST_OTHERS)
+  const wals = complete ? walsIn(found) : await statWals(bucket, key, signal)
+  const file = found.get('') ?? (await headObject(bucket, key, signal))
   if (file === undefined) return { file: undefined, wals }
   const { size, version, writtenAt } = file
   return { file: { size, version, identity: identityOf(bucket, key), writtenAt, wals }, wals }
@@ -64,7 +63,8 @@ export async function statWals(
   key: string,
   signal: AbortSignal,
 ): Promise<readonly StoredWal[]> {
-  return walsIn(await listNamed(bucket, key, WAL_SUFFIXES, signal))
+  const { found } = await listNamed(bucket, key, WAL_SUFFIXES, signal)
+  return walsIn(found)
 }
 
 /**
@@ -82,24 +82,32 @@ export async function assertUnchanged(
     throw changed(bucket, key)
 }
 
-/** The objects that are named `key` and one of the suffixes, by suffix. */
+/** Objects such as `key-1`, which lists put before the WALs of `key`; after so many, less than a page, the WALs are asked for alone. */
+const MOST_OTHERS = 900
+
+/** The objects that are named `key` and one of the suffixes, by suffix; not all of them after `most` other objects. */
 async function listNamed(
   bucket: Bucket,
   key: string,
   suffixes: readonly string[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, ListedObject>> {
+  most = Infinity,
+): Promise<{ readonly found: ReadonlyMap<string, ListedObject>; readonly complete: boolean }> {
   const [first = '', ...rest] = [...suffixes].sort()
   const last = key + (rest.at(-1) ?? first)
   const found = new Map<string, ListedObject>()
+  let others = 0
   for await (const object of listObjects(bucket, key + first, signal)) {
     if (object.key > last) break
     const suffix = object.key.slice(key.length)
-    if (!suffixes.includes(suffix)) continue
+    if (!suffixes.includes(suffix)) {
+      if (++others >= most) return { found, complete: false }
+      continue
+    }
     if (object.version === '') throw incomplete(bucket, object.key)
     found.set(suffix, object)
   }
-  return found
+  return { found, complete: true }
 }
 
 function walsIn(found: ReadonlyMap<string, ListedObject>): readonly StoredWal[] {
@@ -111,12 +119,4 @@ function walsIn(found: ReadonlyMap<string, ListedObject>): readonly StoredWal[] 
 
 function identityOf(bucket: Bucket, key: string): string {
   return JSON.stringify(['s3', bucket.endpoint ?? 'aws', bucket.name, key])
-}
-
-function incomplete(bucket: Bucket, key: string): DuckfleetError {
-  return new DuckfleetError(
-    'usage',
-    `cannot read ${address(bucket, key)}: the server tells no ETag or no size, without which a change of the file ` +
-      'cannot be noticed; use a server that does',
-  )
 }
