@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Delivery, Queue } from '../../src/queue/port.js'
 import { startBroker } from '../support/broker.js'
 import type { Broker } from '../support/broker.js'
@@ -234,9 +234,21 @@ describe('a channel that the broker closes', () => {
   })
 })
 
+/** Once this is back the broker blocks who publishes: its alarm comes a moment after the setting, and is waited for. */
+async function starve(): Promise<void> {
+  onTestFinished(feed)
+  await server.evaluate(
+    'vm_memory_monitor:set_vm_memory_high_watermark(0.00001), [_ | _] = rabbit_alarm:get_alarms().',
+  )
+}
+
+async function feed(): Promise<void> {
+  await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.4).')
+}
+
 describe('a broker short of memory', () => {
   it('makes publishers wait, which is told, until it has memory again; nothing is lost', async () => {
-    await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.00001).')
+    await starve()
     let published = 0
     const waiting = ['provokes', 'waits'].map(async (body) => {
       await queue.publish({ body }, never)
@@ -247,7 +259,7 @@ describe('a broker short of memory', () => {
       code: 'aborted',
     })
     expect(published).toBe(0)
-    await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.4).')
+    await feed()
     await Promise.all(waiting)
     expect(kinds()).toContain('unblocked')
     const consumer = consume()
@@ -266,7 +278,7 @@ describe('a worker while the broker is short of memory', () => {
   it('goes on with what is done, and keeps what has to be sent until it can be', async () => {
     const bodies = ['done', 'done too', 'failed', 'again']
     for (const body of bodies) await queue.publish({ body }, never)
-    await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.00001).')
+    await starve()
     // The broker stops reading from a connection when that publishes.
     const late = queue.publish({ body: 'late' }, never)
     await until(() => kinds().includes('blocked'), 10_000)
@@ -282,7 +294,7 @@ describe('a worker while the broker is short of memory', () => {
     })
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     expect(settled).toBe(false)
-    await server.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.4).')
+    await feed()
     await Promise.all([failing, late])
     for (const body of ['again', 'late']) {
       const delivery = await next(consumer)
