@@ -21,7 +21,7 @@ const PUT_PART = 16 * 2 ** 20
 const SOURCE_GETS = 2
 /** The file with its WALs: at first, after the download, before its upgrade is published. */
 const SOURCE_LISTS = 3
-/** The object, once more as it is not listed, before it is written, and after. */
+/** The object: because no list shows it, before it is written, and after. */
 const DESTINATION_GETS = 3
 /** What is there with its WALs: at first, before it is written. */
 const DESTINATION_LISTS = 2

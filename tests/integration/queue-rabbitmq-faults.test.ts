@@ -234,7 +234,7 @@ describe('a channel that the broker closes', () => {
   })
 })
 
-/** Once this is back the broker blocks who publishes: its alarm comes a moment after the setting, and is waited for. */
+/** From now on the broker blocks whoever publishes. Its alarm comes a moment after the setting: it has to be there. */
 async function starve(): Promise<void> {
   onTestFinished(feed)
   await server.evaluate(

@@ -7,6 +7,7 @@ import { loadOf } from '../../src/ops/plan-limits.js'
 import { taskHourPrice } from '../../src/ops/plan-prices.js'
 import { biggestSize, splitSizes } from '../../src/ops/plan-sizes.js'
 import { MEASURED, fileSeconds } from '../../src/ops/plan-work.js'
+import { S3_LIMITS } from '../../src/store/s3/bucket.js'
 
 const TASK = { vcpu: 2, memoryGb: 8, storageGb: 20 }
 const EQUAL: Campaign = {
@@ -72,6 +73,12 @@ describe('the plan of a campaign', () => {
     const { s3Gets, s3Lists, s3Puts } = loadOf(EQUAL)
     expect(cost.requests).toBeCloseTo((s3Gets * 0.0004) / 1000 + ((s3Lists + s3Puts) * 0.005) / 1000, 6)
     expect(cost.total).toBeCloseTo(cost.tasks + cost.requests, 6)
+  })
+
+  it('cuts objects as the store cuts them', () => {
+    const parts = (bytes: number): ReturnType<typeof loadOf> => loadOf({ files: 0, bytes, route: 's3-s3' })
+    expect(parts(3 * S3_LIMITS.getPart).s3Gets).toBe(3)
+    expect(parts(3 * S3_LIMITS.putPart).s3Puts).toBe(3)
   })
 
   it('counts the bytes of EFS both ways, and no requests', () => {

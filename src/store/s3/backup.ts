@@ -86,8 +86,9 @@ async function isKept(
 
 async function digestOf(bucket: Bucket, object: ObjectVersion, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  const { getPart } = bucket.limits
-  for (let from = 0; from < object.size; from += getPart) {
+  // As much at a time as an upload holds in memory; a part of a download need not be held.
+  const { putPart } = bucket.limits
+  for (let from = 0; from < object.size; from += putPart) {
     const pieces: Uint8Array[] = []
     const write = (chunks: readonly Uint8Array[], position: number): Promise<void> => {
       // An answer that broke off starts again.
@@ -95,7 +96,7 @@ async function digestOf(bucket: Bucket, object: ObjectVersion, signal: AbortSign
       pieces.push(...chunks)
       return Promise.resolve()
     }
-    await getRange(bucket, object, { from, to: Math.min(object.size, from + getPart) }, { write }, signal)
+    await getRange(bucket, object, { from, to: Math.min(object.size, from + putPart) }, { write }, signal)
     for (const piece of pieces) hash.update(piece)
   }
   return hash.digest('hex')

@@ -82,7 +82,7 @@ export async function assertUnchanged(
     throw changed(bucket, key)
 }
 
-/** Objects such as `key-1`, which lists put before the WALs of `key`; after so many, less than a page, the WALs are asked for alone. */
+/** After so many objects such as `key-1`, which lists put before its WALs, those are asked for alone. Less than a page. */
 const MOST_OTHERS = 900
 
 /** The objects that are named `key` and one of the suffixes, by suffix; not all of them after `most` other objects. */
