@@ -24,7 +24,10 @@ export function consumeCommand(context: CommandContext, deps: ConsumerDeps): Com
       new Argument('<size>', 'the queue: of small files, or of big ones').choices(['small', 'big']),
     )
     .option('--env <name>', 'environment: dev, staging, prod … (default: ENVIRONMENT, else dev)')
-    .option('--idle-exit <seconds>', 'stop when no message came for so long (default: never)')
+    .option(
+      '--idle-exit <seconds>',
+      'stop when no message came for so long, its broker being there (default: never)',
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (size: 'small' | 'big', flags: ConsumeFlags) => {
       const fleet = readFleetConfig(deps.config.environment, flags.env)

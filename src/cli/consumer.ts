@@ -19,7 +19,7 @@ import type { Metrics } from '../ops/metrics.js'
 import { startStatusServer } from '../ops/status-server.js'
 import { createTaskProtection } from '../ops/task-protection.js'
 import type { Delivery, Queue } from '../queue/port.js'
-import { watchConnection } from './connection-watch.js'
+import { type BrokerEvent, watchConnection } from './connection-watch.js'
 import type { FleetAdapters } from './fleet-adapters.js'
 import { createStopper } from './stopper.js'
 import { chooseTargetFor } from './upgrade-options.js'
@@ -87,7 +87,12 @@ async function consume(
     cleanup.add(() => server.close())
     log.event('info', 'status server listens', { port: server.port })
   }
-  const broker = await adapters.openBroker(fleet, connection.onEvent, stopper.stop)
+  const onEvent = (event: BrokerEvent): void => {
+    connection.onEvent(event)
+    if (event.kind === 'disconnected') stopper.busy('disconnected')
+    if (event.kind === 'connected') stopper.free('disconnected')
+  }
+  const broker = await adapters.openBroker(fleet, onEvent, stopper.stop)
   cleanup.add(() => broker.close())
   const queue = await broker.queue(fleet.queues[size], { deliveryTimeoutMs: fleet.jobDeadlineMs + SETTLE_MS })
   const big = size === 'small' ? await broker.queue(fleet.queues.big, {}) : undefined
@@ -109,7 +114,7 @@ async function consume(
   }
   log.event('info', 'ready', { worker: size, queue: fleet.queues[size], target: policy.target.release })
   // Not sooner: on a busy machine, connecting takes longer than many an idle time.
-  stopper.idle()
+  stopper.free('starting')
   const counts = await work({ queue, big, job, fleet, metrics, log, cleanup, stopper })
   log.event('info', 'ended', counts)
 }
@@ -145,7 +150,7 @@ async function work(all: Work): Promise<Readonly<Record<string, number>>> {
       job: (delivery) => {
         const mark = markOf(delivery)
         marks.set(delivery, mark)
-        stopper.busy()
+        stopper.busy('at work')
         metrics.jobStarted()
         log.event('info', 'job started', { ...mark, message: delivery.id })
         return {
@@ -161,7 +166,7 @@ async function work(all: Work): Promise<Readonly<Record<string, number>>> {
         metrics.jobEnded(report)
         counts[report.outcome] = (counts[report.outcome] ?? 0) + 1
         log.job(report, retryInMs, marks.get(delivery))
-        stopper.idle()
+        stopper.free('at work')
       },
       onUnsettled: (error, delivery) => {
         const why = `the message could not be settled and will come again, which is harmless: ${error.message}`

@@ -1,17 +1,21 @@
 import { DuckfleetError } from '../errors.js'
 import type { WorkerSignals } from '../fleet/worker.js'
 
+/** Why a worker is not waiting for a message. */
+type Busy = 'starting' | 'at work' | 'disconnected'
+
 /** When a worker takes no more messages, and when its job in hand is stopped too. */
 export interface Stopper extends WorkerSignals {
-  /** A job began. */
-  busy(): void
-  /** Ready for the next message: from now on the worker is waiting for one. */
-  idle(): void
+  /** From now on it is not waiting. */
+  busy(why: Busy): void
+  /** That is over; when nothing else keeps it, it waits from now on. */
+  free(why: Busy): void
   close(): Promise<void>
 }
 
 /**
- * Stops when `signal` fires, or `idleMs` after `idle` without a job; the job in hand has `graceMs` more milliseconds.
+ * Stops when `signal` fires, or when it has been waiting for `idleMs` without a break; the job in hand has `graceMs` more
+ * milliseconds. A worker is `starting` at first.
  */
 export function createStopper(signal: AbortSignal, graceMs: number, idleMs: number | undefined): Stopper {
   const stop = new AbortController()
@@ -25,9 +29,10 @@ export function createStopper(signal: AbortSignal, graceMs: number, idleMs: numb
       abort.abort(new DuckfleetError('aborted', `not done within ${graceMs / 1000} s of the stop`))
     }, graceMs)
   }
+  const kept = new Set<Busy>(['starting'])
   const startIdle = (): void => {
     clearTimeout(idle)
-    if (idleMs === undefined) return
+    if (idleMs === undefined || kept.size > 0) return
     idle = setTimeout(() => {
       stop.abort(new DuckfleetError('aborted', `no message for ${idleMs / 1000} s`))
     }, idleMs)
@@ -38,10 +43,13 @@ export function createStopper(signal: AbortSignal, graceMs: number, idleMs: numb
   return {
     stop: stop.signal,
     abort: abort.signal,
-    busy: () => {
+    busy: (why) => {
+      kept.add(why)
       clearTimeout(idle)
     },
-    idle: startIdle,
+    free: (why) => {
+      if (kept.delete(why)) startIdle()
+    },
     close: () => {
       signal.removeEventListener('abort', onSignal)
       clearTimeout(grace)

@@ -121,6 +121,20 @@ it('a broker that is away when a job ends gets its outcome when it is back, or t
   await expectAllDone(worker)
 })
 
+it('a worker that ends when nothing comes does not while its broker is away, and works on what is left', async () => {
+  const { held, release } = hold(downloading)
+  const worker = fleet.consume('small', { idleSeconds: 2 })
+  await held
+  await broker.kill()
+  release()
+  await worker.logged(({ msg }) => msg.includes('was lost'))
+  await sleep(3_000)
+  await broker.start()
+  expect((await worker.ended).code).toBe(0)
+  expect(await fleet.takeFailed('small')).toEqual([])
+  expect(await audit(fleet, cargo)).toEqual(CLEAN)
+})
+
 it('a queue that is deleted while a job runs is made again, and worked on', async () => {
   const { held, release } = hold(downloading)
   const worker = fleet.consume('small', { idleSeconds: undefined })
