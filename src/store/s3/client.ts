@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3ClientConfig } from '@aws-sdk/client-s3'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { Transport } from './transport.js'
 
 export interface S3ClientOptions {
   /** Address of an S3-compatible server; undefined: AWS. */
@@ -13,11 +13,7 @@ export interface S3ClientOptions {
   readonly idleMs?: number
 }
 
-const CONNECT_MS = 10_000
 const IDLE_MS = 60_000
-const MAX_SOCKETS = 128
-/** Bytes of an answer that wait in memory: with Node's 16 KiB every piece that comes stops the socket and starts it again. */
-const READ_AHEAD = 1024 * 1024
 /** Tries of one request; the pauses between them grow. */
 const ATTEMPTS = 4
 
@@ -26,7 +22,6 @@ const ATTEMPTS = 4
  * requests end: with an answer, an error, or no byte for `idleMs`. `destroy()` closes its connections.
  */
 export function createS3Client({ endpoint, region, ca, idleMs }: S3ClientOptions = {}): S3Client {
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS, highWaterMark: READ_AHEAD }
   return new S3Client({
     ...(endpoint === undefined ? atAws(region) : elsewhere(endpoint, region)),
     // The signature covers every part's bytes already. The SDK's own checksums need every request of an upload to agree,
@@ -37,12 +32,7 @@ export function createS3Client({ endpoint, region, ca, idleMs }: S3ClientOptions
     maxAttempts: ATTEMPTS,
     // Waiting for "100 Continue" takes a new connection for every part.
     expectContinueHeader: false,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_MS,
-      socketTimeout: idleMs ?? IDLE_MS,
-      httpAgent: agent,
-      httpsAgent: { ...agent, ...(ca === undefined ? {} : { ca }) },
-    }),
+    requestHandler: new Transport({ ca, idleMs: idleMs ?? IDLE_MS }),
   })
 }
 

@@ -5,8 +5,10 @@ import { sameVersion } from '../port.js'
 import type { OnBytes, StoredFile } from '../port.js'
 import type { Bucket } from './bucket.js'
 import { cut, inParallel } from './parts.js'
+import { writeAt } from './pour.js'
 import { getRange } from './range.js'
 import type { ObjectVersion } from './range.js'
+import { openReceiver } from './receiver.js'
 import { changed } from './request.js'
 import { statDatabase } from './stat.js'
 
@@ -51,21 +53,16 @@ async function fill(
 ): Promise<void> {
   await guarded('write', path, () => handle.truncate(object.size))
   const { getPart, gets } = bucket.limits
-  await inParallel(cut(object.size, getPart), gets, signal, async (part, stop) => {
-    const write = (chunks: readonly Uint8Array[], at: number): Promise<void> =>
-      guarded('write', path, () => writeAll(handle, chunks, at))
-    await getRange(bucket, object, part, { write, onBytes }, stop)
-  })
-}
-
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
-  let { bytesWritten } = await handle.writev([...chunks], position)
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  if (bytesWritten === total) return
-  // A short write is rare: a disk that is nearly full. The next one says why.
-  const all = Buffer.concat(chunks)
-  while (bytesWritten < total) {
-    const more = await handle.write(all, bytesWritten, total - bytesWritten, position + bytesWritten)
-    bytesWritten += more.bytesWritten
+  const write = (chunks: readonly Uint8Array[], at: number): Promise<void> =>
+    guarded('write', path, () => writeAt(handle, chunks, at))
+  // Starting a thread takes longer than a small file.
+  const receiver = object.size > getPart ? openReceiver(bucket.client) : undefined
+  const to = receiver === undefined ? { write, onBytes } : { receiver, path, onBytes }
+  try {
+    await inParallel(cut(object.size, getPart), gets, signal, (part, stop) =>
+      getRange(bucket, object, part, to, stop),
+    )
+  } finally {
+    await receiver?.close()
   }
 }

@@ -8,7 +8,12 @@ import type { OnBytes } from '../port.js'
 import type { Bucket } from './bucket.js'
 import { address, quoted, versionOf } from './bucket.js'
 import { statusOf } from './errors.js'
+import { pour } from './pour.js'
+import type { Range, Sink } from './pour.js'
+import { DistantBody } from './receiver.js'
+import type { Receiver } from './receiver.js'
 import { changed, request } from './request.js'
+import type { SentBy } from './transport.js'
 
 /** What is read: this version of the object, or an error. */
 export interface ObjectVersion {
@@ -17,24 +22,14 @@ export interface ObjectVersion {
   readonly version: string
 }
 
-/** Bytes of an object: `from` inclusive, `to` exclusive. */
-interface Range {
-  readonly from: number
-  readonly to: number
-}
-
-/** Where the bytes go. */
-export interface Sink {
-  /** Takes chunks that belong at `position` of the object, one after another. */
-  readonly write: (chunks: readonly Uint8Array[], position: number) => Promise<void>
-  readonly onBytes?: OnBytes
-}
+/** Where the bytes go: to a function, or to a place in a file that is there, by way of a thread. */
+export type Destination = { readonly onBytes?: OnBytes } & (
+  Pick<Sink, 'write'> | { readonly receiver: Receiver; readonly path: string }
+)
 
 /** Tries of a body: the client repeats requests that get no answer, but not answers that break off. */
 const TRIES = 4
 const PAUSE_MS = 200
-/** Bytes that are gathered for one write: sockets give 64 KiB at a time, and each write costs a thread's turn. */
-const GATHER = 1024 * 1024
 
 /**
  * Reads a range that is not empty, or rejects; a body that breaks off is asked for again some times. Bytes that are
@@ -44,16 +39,16 @@ export async function getRange(
   bucket: Bucket,
   object: ObjectVersion,
   range: Range,
-  sink: Sink,
+  to: Destination,
   signal: AbortSignal,
 ): Promise<void> {
   let furthest = range.from
   const onReached = (position: number): void => {
-    if (position > furthest) sink.onBytes?.(position - furthest)
+    if (position > furthest) to.onBytes?.(position - furthest)
     furthest = Math.max(furthest, position)
   }
   for (let attempt = 1; ; attempt++) {
-    const broken = await tryRange(bucket, object, range, { ...sink, onReached }, signal)
+    const broken = await tryRange(bucket, object, range, to, onReached, signal)
     if (broken === undefined) return
     if (attempt === TRIES) throw cutShort(bucket, object, attempt, broken)
     await delay(PAUSE_MS * attempt, undefined, { signal }).catch(() => undefined)
@@ -66,10 +61,11 @@ async function tryRange(
   bucket: Bucket,
   object: ObjectVersion,
   range: Range,
-  sink: Sink & { readonly onReached: (position: number) => void },
+  to: Destination,
+  onReached: Sink['onReached'],
   signal: AbortSignal,
 ): Promise<unknown> {
-  const answer = await ask(bucket, object, range, signal)
+  const answer = await ask(bucket, object, range, 'receiver' in to ? to.receiver : undefined, signal)
   const body = answer.Body
   if (!(body instanceof Readable)) return new Error('an answer without a body')
   try {
@@ -78,7 +74,7 @@ async function tryRange(
       return new Error(
         `asked for bytes ${range.from}-${range.to - 1}, got ${answer.ContentRange ?? 'others'}`,
       )
-    await pour(body, range, sink)
+    await take(body, range, to, onReached)
     return undefined
   } catch (error) {
     throwIfAborted(signal)
@@ -93,20 +89,20 @@ async function ask(
   bucket: Bucket,
   { key, version }: ObjectVersion,
   range: Range,
+  sender: Receiver | undefined,
   signal: AbortSignal,
 ): Promise<GetObjectCommandOutput> {
   try {
-    return await request(bucket, key, 's3:GetObject', signal, (client, options) =>
-      client.send(
-        new GetObjectCommand({
-          Bucket: bucket.name,
-          Key: key,
-          Range: `bytes=${range.from}-${range.to - 1}`,
-          IfMatch: quoted(version),
-        }),
-        options,
-      ),
-    )
+    const command = new GetObjectCommand({
+      Bucket: bucket.name,
+      Key: key,
+      Range: `bytes=${range.from}-${range.to - 1}`,
+      IfMatch: quoted(version),
+    })
+    return await request(bucket, key, 's3:GetObject', signal, (client, options) => {
+      const sent: SentBy = { ...options, sender }
+      return client.send(command, sent)
+    })
   } catch (error) {
     // 404: removed; 416: shorter than it was.
     const status = statusOf(error)
@@ -115,44 +111,15 @@ async function ask(
   }
 }
 
-/** Rejects when the body has not exactly the bytes of the range. */
-async function pour(
+async function take(
   body: Readable,
   range: Range,
-  { write, onReached }: Sink & { readonly onReached: (position: number) => void },
+  to: Destination,
+  onReached: Sink['onReached'],
 ): Promise<void> {
-  let position = range.from
-  let gathered: Uint8Array[] = []
-  let bytes = 0
-  const flush = async (): Promise<void> => {
-    if (position + bytes > range.to) throw new Error('more bytes than the range has')
-    await write(gathered, position)
-    position += bytes
-    onReached(position)
-    gathered = []
-    bytes = 0
-  }
-  let flushing = Promise.resolve()
-  // Events, for there are many chunks, and a loop that waits for each takes as long as all the rest.
-  await new Promise<void>((resolve, reject) => {
-    body.on('data', (chunk: Uint8Array) => {
-      gathered.push(chunk)
-      bytes += chunk.length
-      if (bytes < GATHER) return
-      body.pause()
-      flushing = flush()
-      flushing.then(() => body.resume(), reject)
-    })
-    body.once('end', resolve)
-    body.once('error', reject)
-    body.once('close', () => {
-      reject(new Error('the answer broke off'))
-    })
-  })
-  // A body may end while it is paused.
-  await flushing
-  if (bytes > 0) await flush()
-  if (position !== range.to) throw new Error(`${range.to - position} bytes are missing`)
+  if ('write' in to) await pour(body, range, { write: to.write, onReached })
+  else if (body instanceof DistantBody) await body.writeTo(to.path, range, onReached)
+  else throw new Error('the answer did not come by way of the thread')
 }
 
 function cutShort(bucket: Bucket, object: ObjectVersion, tries: number, cause: unknown): DuckfleetError {
