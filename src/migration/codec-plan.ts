@@ -8,6 +8,14 @@ export interface SourceSkills {
   readonly mapKeys: boolean
 }
 
+/** What the target's can. */
+export interface TargetSkills {
+  /** `make_timestamp_ns` exists. */
+  readonly makeNanos: boolean
+}
+
+type Skills = SourceSkills & TargetSkills
+
 const TIMESTAMP: DuckType = { kind: 'scalar', name: 'TIMESTAMP' }
 
 /** Scalars that Parquet does not carry as they are, and what carries them. */
@@ -16,20 +24,18 @@ const CARRIERS: ReadonlyMap<ScalarName, DuckType> = new Map([
   ['BIT', TEXT],
   ['JSON', TEXT],
   ['TIME WITH TIME ZONE', TEXT],
-  // Parquet holds microseconds; these releases parse no finer fractions for TIMESTAMP_NS either.
   ['TIMESTAMP_S', TIMESTAMP],
   ['TIMESTAMP_MS', TIMESTAMP],
-  ['TIMESTAMP_NS', TIMESTAMP],
 ])
 
 /**
  * Chooses how values of a type travel.
  * @throws DuckfleetError `unsupported` for a type that this source engine cannot take apart.
  */
-export function planCodec(type: DuckType, skills: SourceSkills): Codec {
+export function planCodec(type: DuckType, skills: Skills): Codec {
   switch (type.kind) {
     case 'scalar':
-      return planScalar(type.name)
+      return planScalar(type.name, skills)
     case 'decimal':
       return { kind: 'same', type }
     case 'enum':
@@ -53,22 +59,25 @@ export function planCodec(type: DuckType, skills: SourceSkills): Codec {
   }
 }
 
-function planScalar(name: ScalarName): Codec {
+function planScalar(name: ScalarName, { makeNanos }: Skills): Codec {
   if (name === 'INTERVAL') return { kind: 'interval' }
   const type: DuckType = { kind: 'scalar', name }
+  // No text of these releases shows its nanoseconds, and their Parquet holds microseconds; but Arrow brings them in.
+  if (name === 'TIMESTAMP_NS') return { kind: 'nanos', type, exact: makeNanos }
   const carrier = CARRIERS.get(name)
   return carrier ? { kind: 'cast', type, carrier } : { kind: 'same', type }
 }
 
 /** Functions refuse an alias in 0.6 and 0.7, so its values are cast to what it stands for first. */
-function planAlias(type: Extract<DuckType, { kind: 'alias' }>, skills: SourceSkills): Codec {
+function planAlias(type: Extract<DuckType, { kind: 'alias' }>, skills: Skills): Codec {
   const base = planCodec(type.base, skills)
+  if (base.kind === 'nanos') return { ...base, type }
   const cast = collapse(type, [base])
   if (cast) return { kind: 'cast', type, carrier: carrierOf(base) }
   throw new DuckfleetError('unsupported', `type ${type.named.name} stands for a nested INTERVAL or UNION`)
 }
 
-function planMap(type: Extract<DuckType, { kind: 'map' }>, skills: SourceSkills): Codec {
+function planMap(type: Extract<DuckType, { kind: 'map' }>, skills: Skills): Codec {
   const inMap = (part: DuckType): Codec => (skills.mapKeys ? planCodec(part, skills) : planText(part, skills))
   const key = inMap(type.key)
   const value = inMap(type.value)
@@ -86,10 +95,11 @@ function planMap(type: Extract<DuckType, { kind: 'map' }>, skills: SourceSkills)
  * A part of a map that cannot be taken apart: an INTERVAL in it travels as the release prints it, and a time zone,
  * which Parquet of 0.6 forgets, is left out on the way.
  */
-function planText(type: DuckType, skills: SourceSkills): Codec {
+function planText(type: DuckType, skills: Skills): Codec {
   if (type.kind !== 'scalar') return planCodec(type, skills)
   if (type.name === 'INTERVAL') return { kind: 'cast', type, carrier: TEXT }
-  if (type.name === 'TIMESTAMP WITH TIME ZONE') return { kind: 'cast', type, carrier: TIMESTAMP }
+  if (type.name === 'TIMESTAMP WITH TIME ZONE' || type.name === 'TIMESTAMP_NS')
+    return { kind: 'cast', type, carrier: TIMESTAMP }
   return planCodec(type, skills)
 }
 
@@ -98,7 +108,7 @@ export function printsDifferently(codec: Codec): boolean {
   return codec.kind === 'cast' && renderType(codec.type).includes('INTERVAL')
 }
 
-function planFields(fields: readonly Field[], skills: SourceSkills): CodecField[] {
+function planFields(fields: readonly Field[], skills: Skills): CodecField[] {
   return fields.map((field) => ({ name: field.name, codec: planCodec(field.type, skills) }))
 }
 

@@ -12,6 +12,11 @@ export type Codec =
   | { readonly kind: 'cast'; readonly type: DuckType; readonly carrier: DuckType }
   /** `months,days,micros` as text: Parquet has no sign and no microseconds for it. */
   | { readonly kind: 'interval' }
+  /**
+   * The hash of a TIMESTAMP_NS: no SQL of these releases shows its nanoseconds, but every release computes this hash alike,
+   * and it can be undone. `exact`: the target can make a value with nanoseconds.
+   */
+  | { readonly kind: 'nanos'; readonly type: DuckType; readonly exact: boolean }
   | { readonly kind: 'list'; readonly item: Codec }
   | { readonly kind: 'struct'; readonly fields: readonly CodecField[] }
   /** A struct of two lists, for releases that can take a map apart. */
@@ -36,6 +41,8 @@ export function carrierOf(codec: Codec): DuckType {
       return codec.carrier
     case 'interval':
       return TEXT
+    case 'nanos':
+      return { kind: 'scalar', name: 'UBIGINT' }
     case 'list':
       return { kind: 'list', item: carrierOf(codec.item) }
     case 'struct':
@@ -71,6 +78,9 @@ export function encode(codec: Codec, value: string, depth = 0): string {
       return `CAST(${value} AS ${renderType(codec.carrier)})`
     case 'interval':
       return encodeInterval(value)
+    case 'nanos':
+      // Functions refuse an alias.
+      return unlessNull(value, `hash(CAST(${value} AS TIMESTAMP_NS))`)
     case 'list':
       return transform(value, depth, (item) => encode(codec.item, item, depth + 1))
     case 'struct': {
@@ -118,6 +128,8 @@ export function decode(codec: Codec, carrier: string, depth = 0): string {
       const sum = `to_months(${part(1, 'INTEGER')}) + to_days(${part(2, 'INTEGER')}) + to_microseconds(${part(3, 'BIGINT')})`
       return unlessNull(carrier, sum)
     }
+    case 'nanos':
+      return unlessNull(carrier, decodeNanos(codec, carrier, depth))
     case 'list':
       return transform(carrier, depth, (item) => decode(codec.item, item, depth + 1))
     case 'struct': {
@@ -138,6 +150,47 @@ export function decode(codec: Codec, carrier: string, depth = 0): string {
     default:
       return codec satisfies never
   }
+}
+
+function decodeNanos(
+  { type, exact }: Extract<Codec, { kind: 'nanos' }>,
+  carrier: string,
+  depth: number,
+): string {
+  const item = `nanos${depth}`
+  const lost = `error('a TIMESTAMP_NS has nanoseconds, which the target release cannot make')`
+  const finite = exact
+    ? `make_timestamp_ns(${item})`
+    : `CAST(TIMESTAMP '1970-01-01' + to_microseconds(CASE WHEN ${item} % 1000 = 0 THEN ${item} // 1000 ELSE ${lost} END) AS TIMESTAMP_NS)`
+  const infinite = (sign: string): string => `CAST(CAST('${sign}infinity' AS TIMESTAMP) AS TIMESTAMP_NS)`
+  const value = `CASE ${item} WHEN ${INFINITY} THEN ${infinite('')} WHEN -${INFINITY} THEN ${infinite('-')} ELSE ${finite} END`
+  const steps = [...unhash(depth), `${item} -> ${value}`]
+  const made = `${steps.reduce((list, step) => `list_transform(${list}, ${step})`, `[${carrier}]`)}[1]`
+  return type.kind === 'alias' ? `CAST(${made} AS ${renderType(type)})` : made
+}
+
+/** What the factor of the hash becomes 1 with, modulo 2^64. */
+const INVERSE = 0xcfee444d8b59a89bn
+const INFINITY = 2n ** 63n - 1n
+
+/**
+ * The lambdas that make a BIGINT of its hash, one after another. Source: `murmurhash64` of DuckDB's `hash.hpp`: three
+ * times `x ^= x >> 32`, with a multiplication modulo 2^64 between them; each of these undoes itself, but for the factor.
+ */
+function unhash(depth: number): string[] {
+  const x = `bits${depth}`
+  const number = (n: bigint): string => `CAST('${n}' AS UBIGINT)`
+  const low = (value: string): string => `(${value} & ${number(2n ** 32n - 1n)})`
+  const high = (value: string): string => `(${value} >> 32)`
+  const shift = `${x} -> xor(${x}, ${high(x)})`
+  // In halves, as on paper: nothing may be more than 64 bits hold.
+  const [a, b] = [number(INVERSE % 2n ** 32n), number(INVERSE / 2n ** 32n)]
+  const units = `(${low(x)} * ${a})`
+  const carried = `${high(units)} + ${low(`(${low(x)} * ${b})`)} + ${low(`(${high(x)} * ${a})`)}`
+  const multiply = `${x} -> ((${low(`(${carried})`)} << 32) | ${low(units)})`
+  const half = number(2n ** 63n)
+  const signed = `${x} -> CASE WHEN ${x} < ${half} THEN CAST(${x} AS BIGINT) ELSE CAST(${x} - ${half} AS BIGINT) + CAST('${-(2n ** 63n)}' AS BIGINT) END`
+  return [shift, multiply, shift, multiply, shift, signed]
 }
 
 function decodeUnion(codec: Extract<Codec, { kind: 'union' }>, carrier: string, depth: number): string {

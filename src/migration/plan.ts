@@ -1,7 +1,7 @@
 import { DuckfleetError } from '../errors.js'
 import { type Catalog, type Column, display, type Table } from './catalog.js'
 import { carrierOf, type Codec, decode, encode } from './codec.js'
-import { planCodec, printsDifferently, type SourceSkills } from './codec-plan.js'
+import { planCodec, printsDifferently, type SourceSkills, type TargetSkills } from './codec-plan.js'
 import type { DigestTerm } from './digest.js'
 import { dependencyOrder } from './order.js'
 import type { Export } from './ports.js'
@@ -27,7 +27,10 @@ export interface TablePlan {
 export type TransferPlan = readonly TablePlan[]
 
 /** @throws DuckfleetError `unsupported`, naming the column that cannot travel. */
-export function planTransfer(catalog: Pick<Catalog, 'tables'>, skills: SourceSkills): TransferPlan {
+export function planTransfer(
+  catalog: Pick<Catalog, 'tables'>,
+  skills: SourceSkills & TargetSkills,
+): TransferPlan {
   return dependencyOrder(catalog.tables).map((table) => {
     const columns = table.columns.map((column, i) => planColumn(table, column, `c${i}`, skills))
     return {
@@ -38,7 +41,12 @@ export function planTransfer(catalog: Pick<Catalog, 'tables'>, skills: SourceSki
   })
 }
 
-function planColumn(table: Table, column: Column, carrier: string, skills: SourceSkills): ColumnPlan {
+function planColumn(
+  table: Table,
+  column: Column,
+  carrier: string,
+  skills: SourceSkills & TargetSkills,
+): ColumnPlan {
   try {
     return { column, carrier, codec: planCodec(column.type, skills) }
   } catch (error) {
@@ -84,23 +92,21 @@ export function parquet(files: readonly string[]): string {
 
 /** What to digest of the table itself, in either engine. */
 export function tableTerms(plan: TablePlan): DigestTerm[] {
-  return travelling(plan).map(({ column, codec }) => ({
-    value: encode(codec, ident(column.name)),
-    type: carrierOf(codec),
-    cast: codec.kind !== 'same',
-  }))
+  return travelling(plan).map(({ column, codec }) => {
+    return termOf(codec, encode(codec, ident(column.name)))
+  })
 }
 
 /** What to digest of its Parquet files, in the engine that wrote them or in the one that loaded them. */
 export function parquetTerms(plan: TablePlan, engine: 'source' | 'target'): DigestTerm[] {
   return travelling(plan).map(({ carrier, codec }) => {
     const reprint = engine === 'target' && printsDifferently(codec)
-    return {
-      value: reprint ? encode(codec, decode(codec, carrier)) : carrier,
-      type: carrierOf(codec),
-      cast: codec.kind !== 'same',
-    }
+    return termOf(codec, reprint ? encode(codec, decode(codec, carrier)) : carrier)
   })
+}
+
+function termOf(codec: Codec, value: string): DigestTerm {
+  return { value, type: carrierOf(codec), cast: codec.kind !== 'same' }
 }
 
 /** Names of the columns that are digested, in the order of the terms. */

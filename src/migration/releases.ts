@@ -148,3 +148,8 @@ function format(storageVersion: number): StorageFormat {
   const serializationLevel = storageVersion > STABLE_VERSION ? storageVersion - LEVEL_OFFSET : undefined
   return { storageVersion, serializationLevel }
 }
+
+/** Whether a release can make a TIMESTAMP_NS with nanoseconds: `make_timestamp_ns` came with 1.2 (tried: not in 1.1.3). */
+export function canMakeNanos(release: string): boolean {
+  return compareReleases(release, '1.2.0') >= 0
+}

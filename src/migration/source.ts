@@ -11,6 +11,7 @@ import {
   type TableCatalog,
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
+import { canMakeNanos } from './releases.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
@@ -51,7 +52,10 @@ export async function readSource(
   const opened = await openSource(engines)
   try {
     const { database, catalog } = await readObjects(engines, opened, stored)
-    const plan = planTransfer(catalog, { mapKeys: hasMapKeys(database.release) })
+    const plan = planTransfer(catalog, {
+      mapKeys: hasMapKeys(database.release),
+      makeNanos: canMakeNanos(engines.targetRelease),
+    })
     const counts = await countRows(database, plan)
     // Before the export, which the views would wait for otherwise; see readSchema.
     const views = engines.sourceConfined ? await readViews(database, catalog) : undefined
