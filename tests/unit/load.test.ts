@@ -1,0 +1,96 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type Load, loadTable } from '../../src/migration/load.js'
+import { type Row, type Session, SqlError } from '../../src/migration/session.js'
+
+/*
+ * Tables that refer to themselves: no engine takes a row and its parent in one statement.
+ */
+
+let instance: DuckDBInstance
+let connection: DuckDBConnection
+let statements: string[]
+
+beforeEach(async () => {
+  instance = await DuckDBInstance.create(':memory:')
+  connection = await instance.connect()
+  statements = []
+})
+afterEach(() => {
+  connection.closeSync()
+  instance.closeSync()
+})
+
+const target: Session = {
+  release: '1.5.6',
+  async query(sql) {
+    statements.push(sql)
+    try {
+      return (await connection.runAndReadAll(sql)).getRowObjectsJson() as Row[]
+    } catch (error) {
+      throw new SqlError(error instanceof Error ? error.message : String(error), sql)
+    }
+  },
+}
+
+/** Loads rows into `name(id, up → id, more…)`, and gives what the table holds then, in its order. */
+async function loaded(name: string, more: readonly string[], rows: readonly string[]): Promise<unknown[]> {
+  const columns = ['id', 'up', ...more]
+  const list = columns.map((column) => `"${column}"`).join(', ')
+  const types = more.map(
+    (column) => `, "${column}" ${column.length === 1 ? 'STRUCT(id INTEGER, up INTEGER)' : 'INTEGER'}`,
+  )
+  await target.query(
+    `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, up INTEGER REFERENCES ${name} (id)${types.join('')})`,
+  )
+  const load: Load = {
+    table: { schema: 'main', name },
+    into: `main.${name}`,
+    columns,
+    rows: `SELECT * FROM (VALUES ${rows.join(', ')}) v (${list})`,
+    constraints: [
+      { kind: 'foreign-key', columns: ['up'], references: { schema: 'main', name }, referenced: ['id'] },
+      { kind: 'primary-key', columns: ['id'] },
+    ],
+  }
+  statements = []
+  await loadTable(target, load)
+  return (await target.query(`SELECT id FROM main.${name}`)).map(({ id }) => id)
+}
+
+it('keep the order of their rows', async () => {
+  expect(await loaded('t', [], ['(10, NULL)', '(5, 10)', '(7, NULL)', '(2, 5)', '(1, 5)'])).toEqual([
+    10, 5, 7, 2, 1,
+  ])
+  expect(statements.filter((sql) => sql.startsWith('INSERT'))).toHaveLength(1 + 3)
+})
+
+it('are loaded parents first where a parent comes after its child', async () => {
+  expect(await loaded('t', [], ['(5, 10)', '(10, NULL)', '(7, 10)'])).toEqual([10, 5, 7])
+})
+
+it('that refer to each other in a circle are refused', async () => {
+  await expect(loaded('t', [], ['(1, 2)', '(2, 1)', '(3, NULL)'])).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringContaining('2 rows refer to each other in a circle') as string,
+  })
+})
+
+it.each([
+  ['duckfleet_waiting', []],
+  ['duckfleet_level', []],
+  ['t', ['duckfleet_row', 'Duckfleet_Row_', 'duckfleet_child', 'duckfleet_parent']],
+  ['duckfleet_row', ['duckfleet_waiting']],
+])('may have any name: %s %j', async (name, more) => {
+  const rest = more.map(() => ', 7').join('')
+  const rows = [`(3, NULL${rest})`, `(2, 3${rest})`, `(1, 2${rest})`]
+  expect(await loaded(name, more, rows)).toEqual([3, 2, 1])
+  expect(await loaded(`${name}_2`, more, rows.toReversed())).toEqual([3, 2, 1])
+})
+
+it('may have columns that look like aliases of tables', async () => {
+  const rows = [3, 2, 1].map(
+    (id) => `(${id}, ${id === 3 ? 'NULL' : id + 1}, {'id': 9, 'up': 9}, {'id': 9, 'up': 9})`,
+  )
+  expect(await loaded('t', ['w', 'p'], rows)).toEqual([3, 2, 1])
+})
