@@ -196,8 +196,18 @@ export class JobEngines implements Engines {
       exportParquet: (what) => this.exportParquet(process, id, what),
       lock: () => process.lock(id, this.patience(), this.signal),
       close: async () => {
-        if (sessions.delete(id) && process.alive) await process.close(id, this.patience(), this.signal)
+        if (sessions.delete(id) && process.alive) await this.closeSession(process, id)
       },
+    }
+  }
+
+  private async closeSession(process: EngineProcess, id: number): Promise<void> {
+    try {
+      await process.close(id, this.patience(), this.signal)
+    } catch (error) {
+      // What it still has open would be in the way of the next file.
+      await process.kill()
+      throw error
     }
   }
 
