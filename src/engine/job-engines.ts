@@ -150,8 +150,11 @@ export class JobEngines implements Engines {
     return this.open(this.writer, this.request.destination, 'create')
   }
 
-  openTarget(): Promise<Database> {
-    return this.open(this.writer, this.request.destination, 'read')
+  async openTarget(): Promise<Database> {
+    const { destination } = this.request
+    // One that somebody else made may have a WAL, which an engine may have to write into the file (our copy of it).
+    const wal = await readWal(`${destination}.wal`)
+    return await this.open(this.writer, destination, wal ? 'scratch' : 'read')
   }
 
   async openReference(): Promise<Database> {
