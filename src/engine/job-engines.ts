@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Database, Engines, Export } from '../migration/ports.js'
+import { storageVersionFor } from '../migration/releases.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
 import { storedCatalogDigest } from '../migration/stored-catalog.js'
@@ -246,14 +247,14 @@ export class JobEngines implements Engines {
   }
 
   private options(engine: InstalledEngine, path: string, mode: OpenMode): OpenOptions {
-    const { threads, folder, target } = this.request
+    const { threads, folder, target, header } = this.request
     return {
       path,
       mode,
       folder,
       threads: threadsFor(this.bytes, threads),
       memoryLimit: this.memoryOf(engine),
-      storageVersion: target.storageVersion,
+      storageVersion: storageVersionFor(header, target),
     }
   }
 

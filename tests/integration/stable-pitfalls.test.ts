@@ -186,3 +186,16 @@ describe('types and macros of CHECKs and generated columns', () => {
     })
   })
 })
+
+it('a file of a newer format than the default is never written in an older one, unless that was asked for', async () => {
+  const statements = [
+    'CREATE TABLE t (a INTEGER[])',
+    'INSERT INTO t (a) VALUES ([1, 2])',
+    'CREATE MACRO m(l INTEGER[]) AS list_sum(list_transform(l, lambda x: x + 1))',
+  ]
+  const file = await make(statements, { storageVersion: 'v1.4.0', killed: true })
+  await rig.upgrade(file, NEWEST, {}, async (target) => {
+    expect(await headerOf(target)).toMatchObject({ storageVersion: 67, serializationLevel: 6 })
+    expect(await readFrom(target, 'SELECT m(a)::INTEGER FROM t')).toEqual(['5'])
+  })
+})
