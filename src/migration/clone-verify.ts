@@ -6,6 +6,7 @@ import { checkLookups, type Lookup, plainColumns } from './lookups.js'
 import type { Engines } from './ports.js'
 import {
   attachSource,
+  brokenViews,
   databaseInUse,
   inDatabase,
   inSource,
@@ -114,5 +115,6 @@ async function readAll(
   const indexes = await target.query(
     `SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`,
   )
-  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings: [] }
+  const warnings = await brokenViews(target)
+  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings }
 }

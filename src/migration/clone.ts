@@ -1,3 +1,4 @@
+import { DuckfleetError } from '../errors.js'
 import { display } from './catalog.js'
 import { verifyClone } from './clone-verify.js'
 import { names } from './ddl.js'
@@ -5,6 +6,7 @@ import { type Load, loadTable } from './load.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import {
   attachSource,
+  brokenViews,
   databaseInUse,
   inDatabase,
   inSource,
@@ -34,9 +36,15 @@ export async function clone(
   const target = await engines.createTarget()
   let relations: readonly Relation[] = []
   let indexes: readonly string[] = []
+  let warnings: readonly string[] = []
   try {
     await attachSource(target, engines)
-    relations = await watch.time('export', () => usingSource(target, () => readRelations(target)))
+    await watch.time('export', () =>
+      usingSource(target, async () => {
+        relations = await readRelations(target)
+        warnings = await brokenViews(target)
+      }),
+    )
     engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
     indexes = await watch.time('import', () => copyAll(target, relations))
   } finally {
@@ -45,7 +53,7 @@ export async function clone(
   await hooks.imported?.()
   if (level !== 'none') await watch.time('verify', () => verifyClone(engines, level))
   const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
-  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings: [] }
+  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings }
 }
 
 /** Copies objects, then rows; gives the statements of the secondary indexes, which are built last. */
@@ -62,8 +70,22 @@ async function copyAll(target: Database, relations: readonly Relation[]): Promis
     await target.query(`CHECKPOINT ${ident(database)}`)
     return indexes.map((index) => text(index, 'sql'))
   } catch (error) {
-    throw targetError(error, 'the new file')
+    throw lostType(error) ?? targetError(error, 'the new file')
   }
+}
+
+/** COPY FROM DATABASE makes types in the order of their names, and breaks where one needs a later one. */
+function lostType(error: unknown): DuckfleetError | undefined {
+  const [, type] =
+    (error instanceof Error && /Couldn't locate entry: '(.+)\(Type\)'/.exec(error.message)) || []
+  if (type === undefined) return undefined
+  return new DuckfleetError(
+    'unsupported',
+    `type ${type} cannot be copied into a new file: another type that is made of it has a name that comes before its ` +
+      'own, and DuckDB makes types in the order of their names (a fault of its COPY FROM DATABASE). Without another ' +
+      '--storage-version, and once its .wal is checkpointed, the file is taken as it is; or rename the type',
+    { cause: error },
+  )
 }
 
 async function buildIndex(target: Database, database: string, index: Row): Promise<void> {

@@ -1,7 +1,9 @@
-import type { Constraint, ObjectName } from './catalog.js'
+import { type Constraint, display, type ObjectName } from './catalog.js'
+import { describeView } from './catalog-reader.js'
 import type { DigestTerm } from './digest.js'
 import type { TypedColumn } from './lookups.js'
 import type { Engines } from './ports.js'
+import { compareReleases } from './releases.js'
 import { groupBy, list, text } from './rows.js'
 import type { Row, Session } from './session.js'
 import { ident, literal, qualified } from './sql.js'
@@ -93,6 +95,29 @@ export async function readRelations(session: Session): Promise<Relation[]> {
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }
+}
+
+/** Complaints about what lies outside of the file, where no engine of ours looks: such a view may well work. */
+const OUTSIDE = /^(Permission|IO|HTTP|Missing Extension) Error|extension|Catalog "[^"]*" does not exist/
+
+/** From here on an engine that looks at a view is kept from opening the files that the view names. */
+const FIRST_CONFINED = '1.2.0'
+
+/** A warning for each view of the database in use that the engine cannot use; they are kept as they are. */
+export async function brokenViews(session: Session): Promise<string[]> {
+  if (compareReleases(session.release, FIRST_CONFINED) < 0) return []
+  const views = await session.query(
+    'SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = current_database() AND NOT internal',
+  )
+  const database = await databaseInUse(session)
+  const warnings = views.map(async (row): Promise<string[]> => {
+    const view = { schema: text(row, 'schema_name'), name: text(row, 'view_name') }
+    const found = await describeView(session, inDatabase(database, view))
+    if (!('broken' in found) || OUTSIDE.test(found.broken)) return []
+    const what = `view ${display(view)} is broken for DuckDB ${session.release} and is kept as it is`
+    return [`${what}: ${found.broken}`]
+  })
+  return (await Promise.all(warnings)).flat()
 }
 
 function tableKey(row: Row): string {

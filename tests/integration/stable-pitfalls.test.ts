@@ -199,3 +199,30 @@ it('a file of a newer format than the default is never written in an older one, 
     expect(await readFrom(target, 'SELECT m(a)::INTEGER FROM t')).toEqual(['5'])
   })
 })
+
+it('views that are broken are kept and reported, those that read what is outside only kept', async () => {
+  const file = await make([
+    'CREATE TABLE t (a INTEGER, b INTEGER)',
+    'CREATE VIEW sound AS SELECT a FROM t',
+    'CREATE VIEW broken AS SELECT b FROM t',
+    `COPY (SELECT 1 AS a) TO '${join(folder, 'corrupt.csv')}'`,
+    `CREATE VIEW outside AS SELECT * FROM read_csv('${join(folder, 'corrupt.csv')}')`,
+    'CREATE VIEW named AS SELECT a FROM made.main.t',
+    'ALTER TABLE t RENAME b TO c',
+  ])
+  const warnings = [expect.stringMatching(/^view main\.broken is broken .*kept as it is: .*"b"/)]
+  const upgraded = await rig.upgrade(file, NEWER, {}, async (target) => {
+    const views = 'SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name'
+    expect(await readFrom(target, views)).toEqual(['broken', 'named', 'outside', 'sound'])
+  })
+  expect(upgraded.warnings).toEqual(warnings)
+  expect((await rig.check(file, NEWEST)).warnings).toEqual(warnings)
+})
+
+it('a type that is made of one with a later name says what is wrong with it', async () => {
+  const file = await make(['CREATE TYPE al AS DECIMAL(10,3)', 'CREATE TYPE aa AS al'])
+  await expect(rig.upgrade(file, { release: '1.5.6', storageVersion: 'v1.4.0' })).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/^type main\.al cannot be copied/) as string,
+  })
+})
