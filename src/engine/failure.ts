@@ -6,9 +6,9 @@ export function failureOf(error: unknown): { readonly kind: FailureKind; readonl
   return { kind: classify(message, error), message }
 }
 
-/** Without the excerpt of the statement that DuckDB adds, and without Emscripten's source. A Binder Error lists candidates. */
+/** Without the excerpt of the statement or the stack trace that DuckDB adds, and without Emscripten's source. A Binder Error lists candidates. */
 function firstLines(message: string): string {
-  const [head = ''] = message.split(/\n+LINE \d+:/)
+  const [head = ''] = message.split(/\n+(?:LINE \d+|Stack Trace):/)
   return head
     .replaceAll(/\s*\n\s*/g, ' ')
     .trim()
@@ -21,7 +21,7 @@ const BROKEN_CODE = new Set(['RuntimeError', 'CompileError'])
 function classify(message: string, error: unknown): FailureKind {
   if (error instanceof RangeError || (error instanceof Error && BROKEN_CODE.has(error.name))) return 'fatal'
   // The rest of such a message is names and text of the file's own.
-  if (/^(?:Error: )?(?:Binder|Catalog|Parser) Error/.test(message)) return 'sql'
+  if (/^(?:Error: )?(?:Binder|Catalog|Parser|Permission) Error/.test(message)) return 'sql'
   if (
     /INTERNAL Error|FATAL Error|abort\(|Aborted|out of bounds|table index|null function|unreachable|Compiling function #\d/i.test(
       message,

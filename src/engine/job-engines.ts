@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Database, Engines, Export } from '../migration/ports.js'
+import { storageVersionFor } from '../migration/releases.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
 import { storedCatalogDigest } from '../migration/stored-catalog.js'
@@ -150,8 +151,11 @@ export class JobEngines implements Engines {
     return this.open(this.writer, this.request.destination, 'create')
   }
 
-  openTarget(): Promise<Database> {
-    return this.open(this.writer, this.request.destination, 'read')
+  async openTarget(): Promise<Database> {
+    const { destination } = this.request
+    // One that somebody else made may have a WAL, which an engine may have to write into the file (our copy of it).
+    const wal = await readWal(`${destination}.wal`)
+    return await this.open(this.writer, destination, wal ? 'scratch' : 'read')
   }
 
   async openReference(): Promise<Database> {
@@ -196,8 +200,18 @@ export class JobEngines implements Engines {
       exportParquet: (what) => this.exportParquet(process, id, what),
       lock: () => process.lock(id, this.patience(), this.signal),
       close: async () => {
-        if (sessions.delete(id) && process.alive) await process.close(id, this.patience(), this.signal)
+        if (sessions.delete(id) && process.alive) await this.closeSession(process, id)
       },
+    }
+  }
+
+  private async closeSession(process: EngineProcess, id: number): Promise<void> {
+    try {
+      await process.close(id, this.patience(), this.signal)
+    } catch (error) {
+      // What it still has open would be in the way of the next file.
+      await process.kill()
+      throw error
     }
   }
 
@@ -233,14 +247,14 @@ export class JobEngines implements Engines {
   }
 
   private options(engine: InstalledEngine, path: string, mode: OpenMode): OpenOptions {
-    const { threads, folder, target } = this.request
+    const { threads, folder, target, header } = this.request
     return {
       path,
       mode,
       folder,
       threads: threadsFor(this.bytes, threads),
       memoryLimit: this.memoryOf(engine),
-      storageVersion: target.storageVersion,
+      storageVersion: storageVersionFor(header, target),
     }
   }
 

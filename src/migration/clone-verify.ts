@@ -4,10 +4,20 @@ import { compareRelations } from './compare.js'
 import { digestQuery } from './digest.js'
 import { checkLookups, type Lookup, plainColumns } from './lookups.js'
 import type { Engines } from './ports.js'
-import { attachSource, inSource, readRelations, type Relation, relationTerms, SOURCE } from './relations.js'
+import {
+  attachSource,
+  brokenViews,
+  databaseInUse,
+  inDatabase,
+  inSource,
+  readRelations,
+  type Relation,
+  relationTerms,
+  SOURCE,
+  usingSource,
+} from './relations.js'
 import { text } from './rows.js'
 import type { Session } from './session.js'
-import { qualified } from './sql.js'
 import { splitIndex } from './statement-head.js'
 import { sourceError } from './transfer-errors.js'
 import type { UpgradeResult, VerifyLevel } from './upgrade.js'
@@ -17,11 +27,12 @@ export async function verifyClone(engines: Engines, level: VerifyLevel): Promise
   const target = await engines.openTarget()
   try {
     await attachSource(target, engines)
-    const relations = await readRelations(target)
+    const database = await databaseInUse(target)
+    const relations = await usingSource(target, () => readRelations(target))
     engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
-    const wanted = await readCatalogRows(target, { database: SOURCE, macros: true })
+    const wanted = await usingSource(target, () => readCatalogRows(target, { macros: true }))
     compareCatalogRows(wanted, await readCatalogRows(target, { macros: true }))
-    for (const relation of relations) await compareRelation(target, relation, level)
+    for (const relation of relations) await compareRelation(target, database, relation, level)
     if (level === 'full') await checkLookups(target, await lookups(target, relations))
     return relations
   } finally {
@@ -29,14 +40,19 @@ export async function verifyClone(engines: Engines, level: VerifyLevel): Promise
   }
 }
 
-async function compareRelation(target: Session, relation: Relation, level: VerifyLevel): Promise<void> {
+async function compareRelation(
+  target: Session,
+  database: string,
+  relation: Relation,
+  level: VerifyLevel,
+): Promise<void> {
   const terms = level === 'full' ? relationTerms(relation) : []
   await compareRelations(
     target,
     display(relation),
     terms.length > 0 ? relation.columns.map(({ name }) => name) : [],
     { name: 'source', relation: inSource(relation), terms, chained: false },
-    { name: 'new file', relation: qualified(relation.schema, relation.name), terms, chained: false },
+    { name: 'new file', relation: inDatabase(database, relation), terms, chained: false },
   )
 }
 
@@ -78,18 +94,27 @@ export async function readThrough(
   try {
     await attachSource(target, engines)
     await target.lock()
-    const relations = await readRelations(target)
-    const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
-    engines.expectRows(rows)
-    for (const relation of level === 'full' ? relations : [])
-      await target.query(digestQuery(inSource(relation), relationTerms(relation), false))
-    const indexes = await target.query(
-      `SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`,
-    )
-    return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings: [] }
+    return await usingSource(target, () => readAll(target, engines, level))
   } catch (error) {
     throw sourceError(error, 'the file')
   } finally {
     await target.close()
   }
+}
+
+async function readAll(
+  target: Session,
+  engines: Engines,
+  level: VerifyLevel,
+): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
+  const relations = await readRelations(target)
+  const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
+  engines.expectRows(rows)
+  for (const relation of level === 'full' ? relations : [])
+    await target.query(digestQuery(inSource(relation), relationTerms(relation), false))
+  const indexes = await target.query(
+    `SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`,
+  )
+  const warnings = await brokenViews(target)
+  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings }
 }

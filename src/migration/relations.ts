@@ -1,7 +1,9 @@
-import type { Constraint, ObjectName } from './catalog.js'
+import { type Constraint, display, type ObjectName } from './catalog.js'
+import { describeView } from './catalog-reader.js'
 import type { DigestTerm } from './digest.js'
 import type { TypedColumn } from './lookups.js'
 import type { Engines } from './ports.js'
+import { compareReleases } from './releases.js'
 import { groupBy, list, text } from './rows.js'
 import type { Row, Session } from './session.js'
 import { ident, literal, qualified } from './sql.js'
@@ -9,8 +11,8 @@ import { generatedExpressions } from './table-reader.js'
 import { sourceError } from './transfer-errors.js'
 import { parseSimpleType } from './types.js'
 
-/** Under which name the source is attached beside the new file. */
-export const SOURCE = 'duckfleet_source'
+/** Under which name the source is attached beside the new file: one that no schema has, or it would be ambiguous. */
+export const SOURCE = 'duckfleet source'
 
 /** A table of a file of 0.9 or later. */
 export interface Relation {
@@ -21,13 +23,38 @@ export interface Relation {
   readonly constraints: readonly Constraint[]
 }
 
-/** Attaches the source beside whatever the engine has open. */
-export async function attachSource(session: Session, engines: Pick<Engines, 'sourcePath'>): Promise<void> {
+/**
+ * Attaches the source beside whatever the engine has open. A WAL that makes keys or indexes is replayed only into a file
+ * that may be written; it is a private copy, and nobody wants its bytes after that.
+ */
+export async function attachSource(
+  session: Session,
+  engines: Pick<Engines, 'sourcePath' | 'wal'>,
+): Promise<void> {
   try {
-    await session.query(`ATTACH ${literal(engines.sourcePath)} AS ${SOURCE} (READ_ONLY)`)
+    const readOnly = engines.wal === undefined ? ' (READ_ONLY)' : ''
+    await session.query(`ATTACH ${literal(engines.sourcePath)} AS ${ident(SOURCE)}${readOnly}`)
   } catch (error) {
     throw sourceError(error, 'the file')
   }
+}
+
+/** The database that a session has in use. */
+export async function databaseInUse(session: Session): Promise<string> {
+  const [row] = await session.query('SELECT current_database() AS name')
+  return row ? text(row, 'name') : ''
+}
+
+/**
+ * Does what only reads the source; a session in which that fails is of no more use. An engine looks for the types and
+ * macros of its CHECKs and generated columns in the database that is in use, not in that of the table.
+ */
+export async function usingSource<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  const before = await databaseInUse(session)
+  await session.query(`USE ${ident(SOURCE)}.main`)
+  const result = await work()
+  await session.query(`USE ${ident(before)}.main`)
+  return result
 }
 
 /** Tables of the source, in the order in which they were made. */
@@ -70,6 +97,29 @@ export async function readRelations(session: Session): Promise<Relation[]> {
   }
 }
 
+/** Complaints about what lies outside of the file, where no engine of ours looks: such a view may well work. */
+const OUTSIDE = /^(Permission|IO|HTTP|Missing Extension) Error|extension|Catalog "[^"]*" does not exist/
+
+/** From here on an engine that looks at a view is kept from opening the files that the view names. */
+const FIRST_CONFINED = '1.2.0'
+
+/** A warning for each view of the database in use that the engine cannot use; they are kept as they are. */
+export async function brokenViews(session: Session): Promise<string[]> {
+  if (compareReleases(session.release, FIRST_CONFINED) < 0) return []
+  const views = await session.query(
+    'SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = current_database() AND NOT internal',
+  )
+  const database = await databaseInUse(session)
+  const warnings = views.map(async (row): Promise<string[]> => {
+    const view = { schema: text(row, 'schema_name'), name: text(row, 'view_name') }
+    const found = await describeView(session, inDatabase(database, view))
+    if (!('broken' in found) || OUTSIDE.test(found.broken)) return []
+    const what = `view ${display(view)} is broken for DuckDB ${session.release} and is kept as it is`
+    return [`${what}: ${found.broken}`]
+  })
+  return (await Promise.all(warnings)).flat()
+}
+
 function tableKey(row: Row): string {
   return `${text(row, 'schema_name')}\0${text(row, 'table_name')}`
 }
@@ -85,8 +135,13 @@ function readConstraint(row: Row, table: ObjectName): Constraint[] {
   return own ? [{ kind: 'foreign-key', columns, references: table, referenced }] : []
 }
 
-export function inSource({ schema, name }: ObjectName): string {
-  return `${ident(SOURCE)}.${qualified(schema, name)}`
+export function inSource(name: ObjectName): string {
+  return inDatabase(SOURCE, name)
+}
+
+/** A name in three parts: in two, a schema `temp` or `system` would be taken for the database of that name. */
+export function inDatabase(database: string, { schema, name }: ObjectName): string {
+  return `${ident(database)}.${qualified(schema, name)}`
 }
 
 /** What to digest of a table. */

@@ -7,6 +7,11 @@ export interface StorageFormat {
   readonly serializationLevel: number | undefined
 }
 
+interface Wanted {
+  readonly release: string
+  readonly storageVersion?: string | undefined
+}
+
 interface StorageVersionFacts {
   readonly version: number
   /** First release that writes it. */
@@ -105,10 +110,7 @@ export function newestVersionOf(release: string): number {
  * The format that a release writes into a new file, given the value of `STORAGE_VERSION` if there is one.
  * @throws DuckfleetError `usage` when the release does not know STORAGE_VERSION, or not that value.
  */
-export function formatWrittenBy(target: {
-  release: string
-  storageVersion?: string | undefined
-}): StorageFormat {
+export function formatWrittenBy(target: Wanted): StorageFormat {
   const { release, storageVersion } = target
   if (storageVersion === undefined) return format(Math.min(newestVersionOf(release), STABLE_VERSION))
   if (compareReleases(release, FIRST_WITH_STORAGE_VERSION) < 0) {
@@ -134,11 +136,27 @@ export function formatWrittenBy(target: {
   return format(newestVersionOf(asked))
 }
 
-/** True when a file is already in the format that the target writes, so that its bytes can be copied as they are. */
-export function alreadyWrittenBy(
+/**
+ * The value of `STORAGE_VERSION` with which a target writes what a file holds. Where none was asked for, a format that
+ * is newer than the release's default is kept: an older one may be unable to hold the file.
+ */
+export function storageVersionFor(
   file: StorageFormat,
-  target: { release: string; storageVersion?: string | undefined },
-): boolean {
+  { storageVersion }: Pick<Wanted, 'storageVersion'>,
+): string | undefined {
+  const own = requiredStorageVersion(file)
+  if (storageVersion !== undefined || own <= STABLE_VERSION) return storageVersion
+  const known = STORAGE_VERSIONS.find(({ version }) => version === own)
+  return known && `v${known.since}`
+}
+
+/**
+ * True when a file is already in the format that the target writes, so that its bytes can be copied as they are; where no
+ * format was asked for, in a newer one that the target knows too.
+ */
+export function alreadyWrittenBy(file: StorageFormat, target: Wanted): boolean {
+  if (target.storageVersion === undefined && file.storageVersion > STABLE_VERSION)
+    return requiredStorageVersion(file) <= newestVersionOf(target.release)
   const wanted = formatWrittenBy(target)
   if (file.storageVersion !== wanted.storageVersion) return false
   return wanted.serializationLevel === undefined || file.serializationLevel === wanted.serializationLevel

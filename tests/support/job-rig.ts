@@ -68,6 +68,7 @@ export class JobRig {
   async compare(file: string, made: string, target: Target): Promise<UpgradeResult> {
     return await this.inJob(file, target, async (request) => {
       await copyFile(made, request.destination)
+      await copyFile(`${made}.wal`, `${request.destination}.wal`).catch(ignoreMissing)
       return await this.upgrader.compare(request, AbortSignal.timeout(60_000))
     })
   }

@@ -284,7 +284,7 @@ describe('skipping what is done', () => {
   it('leaves out files whose destination the target has written, and only those', async () => {
     const key = (name: string): string => `56/9324670152232788/${name}.duckdb`
     const held = (bytes: Buffer): { size: number; bytes: Buffer } => ({ size: bytes.length, bytes })
-    const names = ['done', 'old', 'newer', 'junk', 'empty', 'missing']
+    const names = ['done', 'newer', 'old', 'junk', 'empty', 'missing']
     const source = fakeStore(
       Object.fromEntries(
         names.map((name) => [`tracker-migration/9324670152232788/${name}.duckdb`, { size: 1 }]),
@@ -292,14 +292,15 @@ describe('skipping what is done', () => {
     )
     const destination = fakeStore({
       [key('done')]: held(database(64)),
-      [key('old')]: held(database(51)),
+      // What a source of a newer format than the default becomes.
       [key('newer')]: held(database(67)),
+      [key('old')]: held(database(51)),
       [key('junk')]: held(Buffer.from('no database')),
       [key('empty')]: held(Buffer.alloc(0)),
     })
     const { bodies, summary } = await publish({ trackers: [ONE], source, destination, options })
-    expect(bodies.map(({ dest_key }) => dest_key).sort()).toEqual(names.slice(1).map(key).sort())
-    expect(summary?.done).toBe(1)
+    expect(bodies.map(({ dest_key }) => dest_key).sort()).toEqual(names.slice(2).map(key).sort())
+    expect(summary?.done).toBe(2)
   })
 
   it('names a file whose destination cannot be looked at', async () => {

@@ -20,6 +20,7 @@ import {
   newestVersionOf,
   parseRelease,
   releasesOf,
+  storageVersionFor,
   requiredStorageVersion,
 } from '../../src/migration/releases.js'
 
@@ -115,7 +116,31 @@ describe('what a target writes', () => {
     expect(alreadyWrittenBy(header(65, { serializationLevel: 4 }), target)).toBe(true)
     expect(alreadyWrittenBy(header(65, { serializationLevel: 7 }), target)).toBe(false)
     expect(alreadyWrittenBy(header(65), target)).toBe(false)
-    expect(alreadyWrittenBy(header(65, { serializationLevel: 4 }), { release: '1.5.6' })).toBe(false)
+  })
+
+  it('is kept where no other one was asked for, if the target knows it', () => {
+    expect(alreadyWrittenBy(header(65, { serializationLevel: 4 }), { release: '1.5.6' })).toBe(true)
+    expect(alreadyWrittenBy(header(68, { serializationLevel: 7 }), { release: '1.5.6' })).toBe(true)
+    // A file of version 64 that 1.5 upgraded in place.
+    expect(alreadyWrittenBy(header(65, { serializationLevel: 7 }), { release: '1.5.6' })).toBe(true)
+    expect(alreadyWrittenBy(header(65, { serializationLevel: 7 }), { release: '1.4.4' })).toBe(false)
+    expect(alreadyWrittenBy(header(65, { serializationLevel: 4 }), { release: '1.1.3' })).toBe(false)
+    expect(alreadyWrittenBy(header(67, { serializationLevel: 6 }), { release: '0.8.1' })).toBe(false)
+    expect(
+      alreadyWrittenBy(header(67, { serializationLevel: 6 }), { release: '1.5.6', storageVersion: 'v1.0.0' }),
+    ).toBe(false)
+  })
+
+  it.each([
+    [header(51), undefined, undefined],
+    [header(64), undefined, undefined],
+    [header(65, { serializationLevel: 4 }), undefined, 'v1.2.0'],
+    [header(65, { serializationLevel: 5 }), undefined, 'v1.3.0'],
+    [header(67, { serializationLevel: 6 }), undefined, 'v1.4.0'],
+    [header(68, { serializationLevel: 7 }), undefined, 'v1.5.0'],
+    [header(68, { serializationLevel: 7 }), 'v1.0.0', 'v1.0.0'],
+  ])('%o, asked for %s: written with STORAGE_VERSION %s', (file, asked, written) => {
+    expect(storageVersionFor(file, { storageVersion: asked })).toBe(written)
   })
 })
 

@@ -5,10 +5,17 @@ import { ident, literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 
+/**
+ * An empty database that sessions go back to. A name in two parts is ambiguous where the first one is a database and a
+ * schema: so no database has a name that a file may have for a schema, as `memory` is, the engine's own one.
+ */
+const HOME_NAME = 'duckfleet home'
+const HOME = `${ident(HOME_NAME)}.main`
+
 interface Session {
   readonly connection: Api.DuckDBConnection
   readonly instance: Instance
-  /** Under this name its database is attached. */
+  /** Under this name its database is attached, as SQL. */
   readonly database: string
 }
 
@@ -46,7 +53,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
     async open(id, options) {
       const instance = await instanceFor(options)
       const connection = await instance.engine.connect()
-      const database = `duckfleet_${id}`
+      const database = ident(`duckfleet database ${id}`)
       sessions.set(id, { connection, instance, database })
       if (options.mode !== 'create' || !(await attachWithoutWal(connection, database, options)))
         await attach(connection, database, options)
@@ -70,7 +77,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       const { connection, instance, database } = get(id)
       sessions.delete(id)
       try {
-        await connection.run('USE memory')
+        await connection.run(`USE ${HOME}`)
         await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
         if (sessions.size === 0) await detachAll(connection)
       } finally {
@@ -100,6 +107,9 @@ async function createInstance(
   try {
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
     await forgetFiles(connection)
+    await connection.run(`ATTACH ':memory:' AS ${ident(HOME_NAME)}`)
+    await connection.run(`USE ${HOME}`)
+    await connection.run('DETACH memory')
     const confined = await confine(connection, root)
     return { engine, confined }
   } finally {
@@ -143,13 +153,13 @@ async function attach(
   ]
   const list = details.length > 0 ? ` (${details.join(', ')})` : ''
   await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
-  await connection.run(`USE ${database}`)
+  await connection.run(`USE ${database}.main`)
 }
 
 /** Whatever sessions attached by statements of their own: the next job finds nothing of the one before. */
 async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
   const attached = await connection.runAndReadAll(
-    `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'`,
+    `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> ${literal(HOME_NAME)}`,
   )
   for (const { name } of attached.getRowObjectsJson())
     if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)

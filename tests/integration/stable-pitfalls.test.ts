@@ -1,0 +1,228 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { JobEngines } from '../../src/engine/job-engines.js'
+import { EngineSlot } from '../../src/engine/slot.js'
+import { HEADER_BYTES, parseHeader, requireDatabase, type StorageHeader } from '../../src/migration/header.js'
+import { ensureEngine } from '../support/engines.js'
+import { JobRig } from '../support/job-rig.js'
+import { readFrom } from '../support/neo.js'
+
+/** Files are made in version 64: another one is asked for, so that every row is written anew. */
+const NEWER = { release: '1.5.6', storageVersion: 'v1.5.0' }
+const NEWEST = { release: '1.5.6' }
+
+let rig: JobRig
+let folder: string
+beforeAll(async () => {
+  rig = await JobRig.start()
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'duckfleet-stable-')))
+})
+afterAll(async () => {
+  await rig.stop()
+  await rm(folder, { recursive: true })
+})
+
+interface Making {
+  readonly storageVersion?: string
+  /** The writer is killed, so that all statements are in the WAL. */
+  readonly killed?: true
+}
+
+let made = 0
+/** A file that the statements made; the database is `made` in them. */
+async function make(statements: readonly string[], making: Making = {}): Promise<string> {
+  const file = join(folder, `${made++}.duckdb`)
+  const all = [
+    `SET wal_autocheckpoint = '1TB'`,
+    `ATTACH '${file}' AS made (STORAGE_VERSION '${making.storageVersion ?? 'v1.0.0'}')`,
+    'USE made',
+    ...statements,
+    ...(making.killed ? [] : ['USE memory.main', 'DETACH made']),
+  ]
+  const script = `
+    const { DuckDBInstance } = require('@duckdb/node-api')
+    DuckDBInstance.create(':memory:').then(async (instance) => {
+      const connection = await instance.connect()
+      for (const statement of ${JSON.stringify(all)}) await connection.run(statement)
+      process.kill(process.pid, 'SIGKILL')
+    })`
+  const project = join(fileURLToPath(import.meta.url), '..', '..', '..')
+  const child = spawn(process.execPath, ['-e', script], {
+    cwd: project,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
+  return file
+}
+
+async function headerOf(file: string): Promise<StorageHeader> {
+  const bytes = await readFile(file)
+  return requireDatabase(parseHeader(bytes.subarray(0, HEADER_BYTES), bytes.length), file)
+}
+
+describe('a process that could not close its database', () => {
+  it('serves no other job', async () => {
+    const slotFolder = await mkdtemp(join(folder, 'slot-'))
+    const lost: string[] = []
+    const slot = new EngineSlot(slotFolder, () => lost.push('process'))
+    const engine = await ensureEngine('neo:1.5.6')
+    const source = await make([])
+    const job = async (destination: string): Promise<JobEngines> => {
+      const header = await headerOf(source)
+      const limits = { verify: 'full', memory: 1e9, threads: 1 } as const
+      const request = { source, header, destination: join(slotFolder, destination), folder: slotFolder }
+      const whole = { ...request, ...limits, target: NEWEST }
+      return await JobEngines.create(slot, whole, engine, engine, AbortSignal.timeout(30_000))
+    }
+    try {
+      const first = await job('first.duckdb')
+      const target = await first.createTarget()
+      await target.query(`DETACH "duckfleet home"`)
+      await expect(target.close()).rejects.toThrow('duckfleet home')
+      await first.close()
+      expect(lost).toEqual(['process'])
+      const second = await job('second.duckdb')
+      await (await second.createTarget()).close()
+      await second.close()
+    } finally {
+      await slot.close()
+    }
+  })
+})
+
+describe('schemas with the name of a database of the engine', () => {
+  it.each(['memory', 'duckfleet_source', 'duckfleet_1', 'duckfleet_2', 'duckfleet_3'])(
+    '%s is carried, with what names it in two parts',
+    async (schema) => {
+      const file = await make([
+        `CREATE SCHEMA ${schema}`,
+        `CREATE SEQUENCE made.${schema}.q`,
+        `CREATE TABLE made.${schema}.t (id INTEGER PRIMARY KEY, x VARCHAR)`,
+        `INSERT INTO made.${schema}.t VALUES (1, 'a'), (2, 'b')`,
+        `CREATE INDEX i ON made.${schema}.t (x)`,
+        `COMMENT ON INDEX made.${schema}.i IS 'about it'`,
+        ...(schema === 'memory' ? [] : [`CREATE VIEW made.${schema}.v AS SELECT * FROM ${schema}.t`]),
+        ...(schema === 'memory' ? [] : [`CREATE TABLE u (a INTEGER DEFAULT nextval('${schema}.q'))`]),
+      ])
+      await rig.upgrade(file, NEWER, {}, async (target) => {
+        expect(await readFrom(target, `SELECT x FROM opened.${schema}.t ORDER BY id`)).toEqual(['a', 'b'])
+        expect(await readFrom(target, `SELECT comment FROM duckdb_indexes()`)).toEqual(['about it'])
+      })
+      await rig.check(file, NEWEST)
+    },
+  )
+
+  it('temp and system are carried', async () => {
+    const file = await make(
+      ['temp', 'system'].flatMap((schema) => [
+        `CREATE SCHEMA made.${schema}`,
+        `CREATE TABLE made.${schema}.t (x VARCHAR)`,
+        `INSERT INTO made.${schema}.t VALUES ('a')`,
+      ]),
+    )
+    await rig.upgrade(file, NEWER, {}, async (target) => {
+      expect(await readFrom(target, `SELECT x FROM opened.temp.t`)).toEqual(['a'])
+      expect(await readFrom(target, `SELECT x FROM opened.system.t`)).toEqual(['a'])
+    })
+  })
+})
+
+it('an index on a cast, which prints otherwise once it was opened again, is no difference', async () => {
+  const file = await make([
+    'CREATE TABLE t (a INTEGER, b VARCHAR)',
+    'CREATE INDEX i ON t ((a::DECIMAL(10,2)))',
+    `CREATE INDEX j ON t ((b || ' it''s'), b, (a::STRUCT(x DECIMAL(3,1)) IS NULL))`,
+  ])
+  await rig.upgrade(file, NEWER)
+})
+
+describe('what is only in the WAL', () => {
+  it.each([
+    ['a key', 'ALTER TABLE t ADD PRIMARY KEY (a)'],
+    ['an index', 'CREATE INDEX i ON t (a)'],
+  ])('%s is carried, and proved later', async (_, statement) => {
+    const file = await make(['CREATE TABLE t (a INTEGER)', 'INSERT INTO t VALUES (1), (2)', statement], {
+      killed: true,
+    })
+    const before = [await readFile(file), await readFile(`${file}.wal`)]
+    const upgraded = join(folder, `upgraded-${made}.duckdb`)
+    await rig.upgrade(file, NEWEST, {}, async (target) => {
+      await writeFile(upgraded, await readFile(target))
+      expect(await readFrom(target, 'SELECT count(*)::INTEGER FROM t')).toEqual(['2'])
+    })
+    await rig.compare(file, upgraded, NEWEST)
+    await rig.compare(upgraded, file, NEWEST)
+    expect([await readFile(file), await readFile(`${file}.wal`)]).toEqual(before)
+  })
+})
+
+describe('types and macros of CHECKs and generated columns', () => {
+  const types = [
+    `CREATE TYPE mood AS ENUM ('a', 'b')`,
+    `CREATE TABLE t (a VARCHAR CHECK (a::mood <= 'b'), g VARCHAR AS (a::mood::VARCHAR))`,
+    `INSERT INTO t (a) VALUES ('b')`,
+  ]
+  const macros = [
+    'CREATE MACRO m(a) AS a > 0',
+    'CREATE TABLE t (a INTEGER CHECK (m(a)), g BOOLEAN AS (m(a)))',
+    'INSERT INTO t (a) VALUES (1)',
+  ]
+
+  it.each([
+    ['types', types],
+    ['macros', macros],
+  ])('%s are those of the file', async (_, statements) => {
+    expect(await rig.check(await make(statements), NEWEST)).toMatchObject({ tables: 1, rows: 1 })
+  })
+
+  it('types are carried', async () => {
+    await rig.upgrade(await make(types), NEWER, {}, async (target) => {
+      expect(await readFrom(target, 'SELECT g FROM t')).toEqual(['b'])
+    })
+  })
+})
+
+it('a file of a newer format than the default is never written in an older one, unless that was asked for', async () => {
+  const statements = [
+    'CREATE TABLE t (a INTEGER[])',
+    'INSERT INTO t (a) VALUES ([1, 2])',
+    'CREATE MACRO m(l INTEGER[]) AS list_sum(list_transform(l, lambda x: x + 1))',
+  ]
+  const file = await make(statements, { storageVersion: 'v1.4.0', killed: true })
+  await rig.upgrade(file, NEWEST, {}, async (target) => {
+    expect(await headerOf(target)).toMatchObject({ storageVersion: 67, serializationLevel: 6 })
+    expect(await readFrom(target, 'SELECT m(a)::INTEGER FROM t')).toEqual(['5'])
+  })
+})
+
+it('views that are broken are kept and reported, those that read what is outside only kept', async () => {
+  const file = await make([
+    'CREATE TABLE t (a INTEGER, b INTEGER)',
+    'CREATE VIEW sound AS SELECT a FROM t',
+    'CREATE VIEW broken AS SELECT b FROM t',
+    `COPY (SELECT 1 AS a) TO '${join(folder, 'corrupt.csv')}'`,
+    `CREATE VIEW outside AS SELECT * FROM read_csv('${join(folder, 'corrupt.csv')}')`,
+    'CREATE VIEW named AS SELECT a FROM made.main.t',
+    'ALTER TABLE t RENAME b TO c',
+  ])
+  const warnings = [expect.stringMatching(/^view main\.broken is broken .*kept as it is: .*"b"/)]
+  const upgraded = await rig.upgrade(file, NEWER, {}, async (target) => {
+    const views = 'SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name'
+    expect(await readFrom(target, views)).toEqual(['broken', 'named', 'outside', 'sound'])
+  })
+  expect(upgraded.warnings).toEqual(warnings)
+  expect((await rig.check(file, NEWEST)).warnings).toEqual(warnings)
+})
+
+it('a type that is made of one with a later name says what is wrong with it', async () => {
+  const file = await make(['CREATE TYPE al AS DECIMAL(10,3)', 'CREATE TYPE aa AS al'])
+  await expect(rig.upgrade(file, { release: '1.5.6', storageVersion: 'v1.4.0' })).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/^type main\.al cannot be copied/) as string,
+  })
+})
