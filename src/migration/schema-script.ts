@@ -15,7 +15,7 @@ import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
 import { createBroken } from './stand-ins.js'
-import { qualifyMain, schemaClashes } from './search-path.js'
+import { qualifyMain } from './search-path.js'
 
 /** The statements that make every object, in an order that works. */
 export interface SchemaScript {
@@ -39,12 +39,9 @@ interface Item {
  * macros on views, checks on macros). The reference then also shows what the finished catalog must look like.
  * @throws DuckfleetError `unsupported`, naming the object that the target refuses.
  */
-export async function buildSchema(
-  reference: Session,
-  catalog: Catalog,
-  source: string,
-): Promise<SchemaScript> {
+export async function buildSchema(reference: Session, read: Catalog, source: string): Promise<SchemaScript> {
   const builder = new Builder(reference)
+  const catalog = await qualifyMain(reference, read)
   for (const schema of catalog.schemas) await builder.run('schema', createSchema(schema))
   for (const type of catalog.types) await builder.run(`type ${display(type)}`, createType(type))
   for (const sequence of catalog.sequences)
@@ -55,10 +52,7 @@ export async function buildSchema(
     ...catalog.tables.map((table) => ({ what: `table ${display(table)}`, sql: createTable(table) })),
     ...catalog.macros.map((macro) => ({ what: `macro ${display(macro)}`, sql: createMacro(macro) })),
   ]
-  const sound = catalog.views.filter((view) => !isBroken(view))
-  const views: View[] = []
-  for (const view of sound)
-    views.push(await qualifyMain(reference, view, schemaClashes(catalog, view.schema)))
+  const views = catalog.views.filter((view) => !isBroken(view))
   // A macro may read a view: only then views come before what is left.
   const waiting = await builder.fixpoint(items)
   const viewsNow = waiting.length > 0 ? views : []

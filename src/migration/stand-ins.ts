@@ -2,7 +2,7 @@ import type { Catalog, ObjectName, View, ViewColumn } from './catalog.js'
 import { ANY_COUNT, callsOf } from './calls.js'
 import { createView } from './ddl.js'
 import { type Session, SqlError } from './session.js'
-import { ident, isSymbol, isWord, qualified, tokenize } from './sql.js'
+import { ident, isSymbol, isWord, qualified, type Token, tokenize } from './sql.js'
 import { renderType } from './types.js'
 
 /**
@@ -162,9 +162,14 @@ function addTable(printed: string, standIns: StandIn[], view: View, catalog: Cat
 
 /** The schema that the query names before the table, else `main`. */
 function qualifiedSchema(query: string, table: string): string {
-  const escaped = table.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const match = new RegExp(`"?([\\w ]+)"?\\s*\\.\\s*"?${escaped}"?`, 'i').exec(query)
-  return match?.[1] ?? 'main'
+  const tokens = tokenize(query)
+  const isTable = ({ kind, text }: Token): boolean =>
+    (kind === 'word' || kind === 'quoted') && text.toLowerCase() === table.toLowerCase()
+  const named = tokens.find((_, i) => {
+    const after = tokens[i + 2]
+    return isSymbol(tokens[i + 1], '.') && after !== undefined && isTable(after)
+  })
+  return named?.text ?? 'main'
 }
 
 function addColumn(
