@@ -62,7 +62,7 @@ describe('qualifyMain', () => {
     ['select * from s.x, main.x, x(1), y.x', 'select * from s.x, main.x, main.x(1), y.x'],
     [`select nextval('x'), currval('"x"')`, `select nextval('main.x'), currval('main."x"')`],
     [`select nextval('s.x'), lower('x') as x /* x */`, `select nextval('s.x'), lower('x') as x /* x */`],
-    [`select 'a'::x, 5 as x`, `SELECT CAST('a' AS main.x), 5 AS x`],
+    [`select 'a'::x, 5 as x`, `SELECT CAST('a' AS main."x"), 5 AS x`],
     ['select y from z', 'select y from z'],
   ])('makes of %s only what keeps its meaning', async (query, wanted) => {
     expect(await qualifiedQuery(query)).toBe(wanted)
