@@ -157,7 +157,7 @@ function decodeNanos(
   carrier: string,
   depth: number,
 ): string {
-  const item = `nanos${depth}`
+  const item = `duckfleet_nanos${depth}`
   const lost = `error('a TIMESTAMP_NS has nanoseconds, which the target release cannot make')`
   const finite = exact
     ? `make_timestamp_ns(${item})`
@@ -178,7 +178,7 @@ const INFINITY = 2n ** 63n - 1n
  * times `x ^= x >> 32`, with a multiplication modulo 2^64 between them; each of these undoes itself, but for the factor.
  */
 function unhash(depth: number): string[] {
-  const x = `bits${depth}`
+  const x = `duckfleet_bits${depth}`
   const number = (n: bigint): string => `CAST('${n}' AS UBIGINT)`
   const low = (value: string): string => `(${value} & ${number(2n ** 32n - 1n)})`
   const high = (value: string): string => `(${value} >> 32)`
@@ -212,6 +212,6 @@ function unlessNull(value: string, then: string): string {
 
 /** `list_transform` with a variable of its own for each depth. The arrow is read by every release up to 1.5. */
 function transform(list: string, depth: number, body: (item: string) => string): string {
-  const item = `item${depth}`
+  const item = `duckfleet_item${depth}`
   return `list_transform(${list}, ${item} -> ${body(item)})`
 }

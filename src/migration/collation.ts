@@ -1,6 +1,6 @@
 import { text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
-import { ident } from './sql.js'
+import { ident, literal } from './sql.js'
 
 /**
  * Collations of text columns. No catalog of these releases shows them, so the columns are asked: a nocase column
@@ -25,21 +25,22 @@ async function probeCollations(
   relation: string,
   names: readonly string[],
 ): Promise<[string, string][]> {
-  const columns = names.map((name, i) => `${ident(name)} AS c${i}`).join(', ')
-  const letters = names.map(() => `'A'`).join(', ')
+  const holding = (letter: string, as: string): string => {
+    const columns = names.map((name, i) => `${ident(name)} AS ${as}${i}`).join(', ')
+    const letters = names.map(() => literal(letter)).join(', ')
+    return `(SELECT ${columns} FROM ${relation} WHERE false UNION ALL SELECT ${letters}) ${as}`
+  }
   const tests = names.map(
-    (_, i) => `(c${i} = 'a') AS nocase${i}, (c${i} = 'Á') AS noaccent${i}, (c${i} = 'á') AS both${i}`,
+    (_, i) =>
+      `(c${i} = 'a') AS nocase${i}, (c${i} = 'Á') AS noaccent${i}, (c${i} = 'á') AS both${i}, (d${i} = ${literal('é'.normalize('NFC'))}) AS nfc${i}`,
   )
   try {
     const [row] = await session.query(
-      `SELECT ${tests.join(', ')} FROM (SELECT ${columns} FROM ${relation} WHERE false UNION ALL SELECT ${letters}) q`,
+      `SELECT ${tests.join(', ')} FROM ${holding('A', 'c')}, ${holding('é'.normalize('NFD'), 'd')}`,
     )
     return names.flatMap((name, i): [string, string][] => {
-      if (!row || row[`both${i}`] !== true) {
-        if (row?.[`nocase${i}`] === true) return [[name, 'NOCASE']]
-        return row?.[`noaccent${i}`] === true ? [[name, 'NOACCENT']] : []
-      }
-      return [[name, 'NOACCENT.NOCASE']]
+      const collation = row && collationThat((equal) => row[`${equal}${i}`] === true)
+      return collation === undefined ? [] : [[name, collation]]
     })
   } catch (error) {
     const [name] = names
@@ -53,4 +54,14 @@ async function probeCollations(
     if (collation === undefined) throw error
     return [[name, collation]]
   }
+}
+
+/** Without accents, it makes no difference of which characters they are made. */
+function collationThat(
+  equates: (what: 'nocase' | 'noaccent' | 'both' | 'nfc') => boolean,
+): string | undefined {
+  if (equates('both')) return 'NOACCENT.NOCASE'
+  if (equates('noaccent')) return 'NOACCENT'
+  const parts = [...(equates('nocase') ? ['NOCASE'] : []), ...(equates('nfc') ? ['NFC'] : [])]
+  return parts.length > 0 ? parts.join('.') : undefined
 }

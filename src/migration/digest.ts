@@ -92,7 +92,7 @@ function portable({ value, type }: DigestTerm): string {
 function canonical(value: string, type: DuckType, cast: boolean, depth = 0): string {
   switch (type.kind) {
     case 'list': {
-      const item = `digest${depth}`
+      const item = `duckfleet_digest${depth}`
       const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, cast, depth + 1)})`
       return whenNull(
         value,

@@ -104,5 +104,7 @@ function countsSql({ table, columns }: Lookup, i: string, values: readonly strin
 }
 
 function constant(type: string, value: string): string {
-  return `CAST(${literal(value)} AS ${type})`
+  // A statement ends at the character 0.
+  const text = value.split('\0').map(literal).join(' || chr(0) || ')
+  return `CAST((${text}) AS ${type})`
 }

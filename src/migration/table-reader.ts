@@ -165,15 +165,18 @@ function matchParent(definition: string, columns: readonly string[], parent: Key
 
 function selfReferences(columns: readonly string[], table: KeyedTable): Reference[] {
   const typeOf = (name: string): string =>
-    JSON.stringify(table.columns.find((column) => column.name === name)?.type)
+    JSON.stringify(table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type)
   return table.keys
-    .filter((key) => key.length === columns.length && key.join() !== columns.join())
+    .filter(
+      (key) => key.length === columns.length && key.join().toLowerCase() !== columns.join().toLowerCase(),
+    )
     .filter((key) => key.every((name, i) => typeOf(name) === typeOf(columns[i] ?? '')))
     .map((key) => ({ references: { schema: table.schema, name: table.name }, referenced: key }))
 }
 
+/** What is printed is what was written: names of any case, and with quotes or without. */
 function unquoted(text: string): string {
-  return text.replaceAll('"', '')
+  return text.replaceAll('"', '').toLowerCase()
 }
 
 /** All orders of a key's columns; keys of more than four columns only as they are. */
