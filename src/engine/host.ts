@@ -35,6 +35,16 @@ function endWithParent(): void {
   if (accesses++ % 256 === 0 && process.ppid !== args.parent) process.exit(70)
 }
 
+/** A text may begin with the character U+FEFF; the decoders that the engines' packages make would leave it out. */
+function keepByteOrderMarks(): void {
+  const Decoder = globalThis.TextDecoder
+  globalThis.TextDecoder = class extends Decoder {
+    constructor(label?: string, options?: ConstructorParameters<typeof Decoder>[1]) {
+      super(label, { ...options, ignoreBOM: true })
+    }
+  }
+}
+
 async function load(): Promise<EngineDriver> {
   switch (args.driver) {
     case 'wasm':
@@ -106,6 +116,7 @@ async function answerAll(driver: EngineDriver, requests: readonly Request[]): Pr
   if (replies.length > 0) send(replies)
 }
 
+keepByteOrderMarks()
 const driver = await load()
 let queue = Promise.resolve()
 process.on('message', (message) => {
