@@ -21,6 +21,7 @@ import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
 import { hasMapKeys } from './type-reader.js'
+import { refuseShadows } from './shadows.js'
 import { refuseTornWal } from './wal.js'
 
 /** The source, read but for its rows. */
@@ -91,6 +92,7 @@ async function readAllObjects(
 ): Promise<Pick<Source, 'database' | 'catalog'>> {
   const tables = await readCatalog(database, engines.path('.'))
   const macros = await listMacros(database)
+  refuseShadows(macros)
   const plain = await readPlainMacros(database, macros)
   if (plain) return { database, catalog: { ...tables, macros: plain } }
   // A process of the source engine has one database open at a time.

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest'
+import { decode, encode } from '../../src/migration/codec.js'
+import { planCodec } from '../../src/migration/codec-plan.js'
+import { columnsQuery, digestQuery } from '../../src/migration/digest.js'
+import { isCalled, refuseShadows } from '../../src/migration/shadows.js'
+import { isSymbol, tokenize } from '../../src/migration/sql.js'
+import type { DuckType } from '../../src/migration/types.js'
+
+const scalar = (name: 'INTERVAL' | 'TIMESTAMP_NS' | 'VARCHAR' | 'BLOB' | 'DOUBLE'): DuckType => ({
+  kind: 'scalar',
+  name,
+})
+const TYPES: readonly DuckType[] = [
+  ...(['INTERVAL', 'TIMESTAMP_NS', 'VARCHAR', 'BLOB', 'DOUBLE'] as const).map(scalar),
+  { kind: 'list', item: scalar('INTERVAL') },
+  { kind: 'list', item: scalar('VARCHAR') },
+  { kind: 'struct', fields: [{ name: 'a', type: scalar('INTERVAL') }] },
+  { kind: 'map', key: scalar('VARCHAR'), value: scalar('INTERVAL') },
+  { kind: 'union', members: [{ name: 'a', type: scalar('DOUBLE') }] },
+]
+/** Words before a bracket that call no function that a macro could be. */
+const SYNTAX = /^(AS|CAST|CASE|IN|coalesce|FROM|ELSE|THEN|DECIMAL|MAP|STRUCT|UNION|xor_)$/
+
+function callsIn(sql: string): string[] {
+  const tokens = tokenize(sql)
+  return tokens.flatMap((token, i) =>
+    token.kind === 'word' && isSymbol(tokens[i + 1], '(') && !SYNTAX.test(token.text) ? [token.text] : [],
+  )
+}
+
+it.each([true, false])('knows every function that values pass (nanoseconds: %s)', (makeNanos) => {
+  const codecs = TYPES.map((type) => planCodec(type, { mapKeys: true, makeNanos }))
+  const terms = TYPES.map((type, i) => ({ value: `c${i}`, type }))
+  const sql = [
+    ...codecs.flatMap((codec) => [encode(codec, 'c'), decode(codec, 'c')]),
+    digestQuery('t', terms, true),
+    columnsQuery('t', terms),
+  ]
+  const calls = new Set(sql.flatMap(callsIn))
+  expect(calls.size).toBeGreaterThan(20)
+  expect([...calls].filter((name) => !isCalled(name))).toEqual([])
+})
+
+it('refuses macros of such a name in main, and no others', () => {
+  const macro = (schema: string, name: string): { schema: string; name: string; definition: string } => ({
+    schema,
+    name,
+    definition: '(a) AS (0)',
+  })
+  expect(() => {
+    refuseShadows([macro('main', 'mine'), macro('main', 'Date_Part')])
+  }).toThrow('macro main.Date_Part has the name of a function')
+  refuseShadows([macro('main', 'mine'), macro('other', 'hash')])
+})
