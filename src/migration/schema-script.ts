@@ -14,6 +14,8 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
+import { keepMeaning } from './kept-meaning.js'
+import { meaningWarnings } from './meaning-warnings.js'
 import { createBroken } from './stand-ins.js'
 import { qualifyMain } from './search-path.js'
 
@@ -41,7 +43,7 @@ interface Item {
  */
 export async function buildSchema(reference: Session, read: Catalog, source: string): Promise<SchemaScript> {
   const builder = new Builder(reference)
-  const catalog = await qualifyMain(reference, read)
+  const catalog = await qualifyMain(reference, keepMeaning(read, source, reference.release))
   for (const schema of catalog.schemas) await builder.run('schema', createSchema(schema))
   for (const type of catalog.types) await builder.run(`type ${display(type)}`, createType(type))
   for (const sequence of catalog.sequences)
@@ -64,7 +66,11 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   builder.refuse(await builder.fixpoint(waiting.length > 0 ? [] : views.map(viewItem)))
   for (const view of views) await builder.compareView(view)
   for (const view of catalog.views.filter(isBroken)) await builder.noteRepaired(view)
-  const warnings = [...builder.warnings, ...divisionWarnings(catalog, source, reference.release)]
+  const warnings = [
+    ...builder.warnings,
+    ...divisionWarnings(catalog, source, reference.release),
+    ...(await meaningWarnings(reference, catalog, source)),
+  ]
   return { tables, indexes, views: builder.take(), warnings }
 }
 

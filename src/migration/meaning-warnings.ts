@@ -1,0 +1,204 @@
+import { type Catalog, display } from './catalog.js'
+import { divisionsIn, mayBeZero, slices } from './kept-meaning.js'
+import { type Session, SqlError } from './session.js'
+import { isSymbol, isWord, type Token, tokenize } from './sql.js'
+
+/** What an expression may hold that means something else since 0.8, and is not rewritten. */
+interface Change {
+  /** True in the releases up to 0.8; a target that says the same needs no warning. */
+  readonly probe: string
+  readonly holds: (tokens: readonly Token[], sql: string, columns: Columns) => boolean
+  readonly what: string
+}
+
+/** Names of columns of the file's tables, in lower case. */
+interface Columns {
+  readonly maps: ReadonlySet<string>
+  readonly lists: ReadonlySet<string>
+  readonly decimals: ReadonlySet<string>
+}
+
+const calls =
+  (...names: readonly string[]): Change['holds'] =>
+  (tokens) =>
+    tokens.some((token, i) => names.includes(token.text.toLowerCase()) && isSymbol(tokens[i + 1], '('))
+
+/** Each was seen in 0.8.1 and in 1.5.6; a test asks both. */
+export const CHANGES: readonly Change[] = [
+  {
+    probe: '(1 / 0) IS NULL',
+    holds: (tokens, sql) => divisionsIn(tokens).some(({ end }) => mayBeZero(sql.slice(end))),
+    what: 'a number divided by 0 was NULL and is inf or nan: write x / nullif(y, 0)',
+  },
+  {
+    probe: `typeof(map(['k'], [1])['k']) = 'INTEGER[]'`,
+    holds: (tokens, _, { maps }) =>
+      tokens.some((token, i) => {
+        const name = token.text.toLowerCase()
+        const [next, after, key] = [tokens[i + 1], tokens[i + 2], tokens[i + 4]]
+        if (name === 'array_extract' && isSymbol(next, '('))
+          return maps.has(after?.text.toLowerCase() ?? '') || (key?.kind === 'string' && maps.size > 0)
+        return maps.has(name) && isSymbol(next, '[')
+      }),
+    what: 'a subscript of a MAP was a list and is a value: write coalesce(map_extract(m, k), []) for m[k]',
+  },
+  {
+    probe: `([1, 2, 3])[1:-1] = [1, 2] AND ('a')[-2:] IS NULL`,
+    holds: (_, sql) =>
+      slices(sql).some(({ from, to }) => [from, to].some((bound) => bound !== '' && !/^\d+$/.test(bound))),
+    what: 'x[a:b] with bounds that are computed or count from the end: NULL was an open bound, the last place from the end was left out, and a place before the beginning gave NULL; compare what it gives',
+  },
+  {
+    probe: 'CAST(CAST(0.16 AS DECIMAL(3,2)) AS DECIMAL(2,1)) = 0.1',
+    holds: (tokens, _, { decimals }) =>
+      tokens.some((token, i) => /^(DECIMAL|NUMERIC)$/i.test(token.text) && isCast(tokens, i)) &&
+      tokens.some(
+        ({ kind, text }) => (kind === 'number' && /^\d*\.\d/.test(text)) || decimals.has(text.toLowerCase()),
+      ),
+    what: 'a DECIMAL cast to one of fewer digits was cut and is rounded: write trunc where it has to be cut',
+  },
+  {
+    probe: 'list_position([1], 2) = 0',
+    holds: calls('list_position', 'list_indexof', 'array_position', 'array_indexof'),
+    what: 'the position of what a list does not hold was 0 and is NULL: write coalesce(list_position(l, x), 0)',
+  },
+  {
+    probe: `INTERVAL '1 month' <> INTERVAL '30 days'`,
+    holds: (tokens) =>
+      tokens.some(
+        (token, i) =>
+          isWord(token, 'INTERVAL') && (isEquality(tokens, i - 1) || isEqualityBeforeCast(tokens, i)),
+      ),
+    what: 'intervals of other units, such as 1 month and 30 days or 1 day and 24 hours, were different and are equal',
+  },
+  {
+    probe: `CAST('2020-01-01 10:00:00+02' AS TIMESTAMP) = TIMESTAMP '2020-01-01 08:00:00'`,
+    holds: (tokens) =>
+      tokens.some(
+        ({ kind, text }) =>
+          kind === 'string' && /^'\s*\d+-\d+-\d+[T ]+\d+:\d\d(:[\d.]+)?\s*[+-]\d\d(:?\d\d)?'$/.test(text),
+      ) && tokens.some((token) => isWord(token, 'TIMESTAMP') || isWord(token, 'DATETIME')),
+    what: 'the offset in a text that is cast to TIMESTAMP was applied and is ignored: cast it to TIMESTAMPTZ first',
+  },
+  {
+    probe: 'len([1] || CAST(NULL AS INTEGER[])) = 1',
+    holds: (tokens, _, { lists }) =>
+      tokens.some((token, i) => {
+        if (!isSymbol(token, '|') || !isSymbol(tokens[i + 1], '|')) return false
+        const [before, after] = [tokens[i - 1], tokens[i + 2]]
+        const isList = (one: Token | undefined): boolean =>
+          one !== undefined && one.kind !== 'string' && lists.has(one.text.toLowerCase())
+        return isSymbol(after, '[') || isList(before) || isList(after)
+      }),
+    what: 'l || NULL was the list l and is NULL: write list_concat(l, m)',
+  },
+  {
+    probe: `epoch(TIMESTAMP '2020-01-01 00:00:00.5') = 1577836800`,
+    holds: (tokens, sql, columns) =>
+      calls('epoch')(tokens, sql, columns) ||
+      /\bextract\s*\(\s*epoch\b|\bdate_?part\s*\(\s*'epoch/i.test(sql),
+    what: 'epoch was a whole number and has a fraction: write floor(epoch(t))',
+  },
+  {
+    probe: `typeof(to_timestamp(0)) = 'TIMESTAMP'`,
+    holds: calls('to_timestamp'),
+    what: `to_timestamp gave TIMESTAMP and gives TIMESTAMP WITH TIME ZONE: write to_timestamp(x) AT TIME ZONE 'UTC'`,
+  },
+  {
+    probe: `format_bytes(1000000) = '1.0MB'`,
+    holds: calls('format_bytes', 'pg_size_pretty'),
+    what: 'sizes were printed in units of 1000 bytes and are printed in units of 1024: write formatReadableDecimalSize',
+  },
+  {
+    probe: `typeof(map_entries(map(['a'], [1]))) = 'STRUCT(k VARCHAR, v INTEGER)[]'`,
+    holds: calls('map_entries'),
+    what: 'the fields of map_entries were k and v and are key and value',
+  },
+  {
+    probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
+    holds: calls('corr', 'regr_slope'),
+    what: 'corr and regr_slope of values that are all the same were NULL and are nan',
+  },
+]
+
+/** Is the type at `i` that of a cast? */
+function isCast(tokens: readonly Token[], i: number): boolean {
+  return isWord(tokens[i - 1], 'AS') || isSymbol(tokens[i - 1], ':')
+}
+
+function isEquality(tokens: readonly Token[], i: number): boolean {
+  const [token, before] = [tokens[i], tokens[i - 1]]
+  if (isSymbol(token, '=')) return !isSymbol(before, '>') && !isSymbol(before, '<') && !isSymbol(before, ':')
+  return isSymbol(token, '>') && isSymbol(before, '<')
+}
+
+/** `= CAST('30 days' AS INTERVAL)`, as engines print it, and `= '30 days'::INTERVAL`. */
+function isEqualityBeforeCast(tokens: readonly Token[], i: number): boolean {
+  if (isWord(tokens[i - 1], 'AS') && isWord(tokens[i - 4], 'CAST')) return isEquality(tokens, i - 5)
+  return isSymbol(tokens[i - 1], ':') && isEquality(tokens, i - 4)
+}
+
+/** One warning for each object and each change of meaning that its text plainly holds. */
+export async function meaningWarnings(target: Session, catalog: Catalog, source: string): Promise<string[]> {
+  if (/^0\./.test(target.release)) return []
+  const columns = columnsOf(catalog)
+  const objects = expressions(catalog).map((object) => ({ ...object, tokens: tokenize(object.sql) }))
+  const warnings: string[] = []
+  for (const { probe, holds, what } of CHANGES) {
+    const found = objects.filter(({ tokens, sql }) => holds(tokens, sql, columns))
+    if (found.length === 0 || (await isTrue(target, probe))) continue
+    const where = new Set(found.map((object) => object.where))
+    for (const object of where)
+      warnings.push(`${object} may mean something else in ${target.release} than in ${source}: ${what}`)
+  }
+  return warnings
+}
+
+export async function isTrue(session: Pick<Session, 'query'>, condition: string): Promise<boolean> {
+  try {
+    const [row] = await session.query(`SELECT CAST(coalesce(${condition}, false) AS VARCHAR) AS answer`)
+    return row?.['answer'] === 'true'
+  } catch (error) {
+    if (error instanceof SqlError) return false
+    throw error
+  }
+}
+
+function columnsOf({ tables }: Catalog): Columns {
+  const named = (
+    is: (type: Catalog['tables'][number]['columns'][number]['type']) => boolean,
+  ): ReadonlySet<string> =>
+    new Set(
+      tables.flatMap(({ columns }) =>
+        columns.filter(({ type }) => is(type)).map(({ name }) => name.toLowerCase()),
+      ),
+    )
+  return {
+    maps: named(({ kind }) => kind === 'map'),
+    lists: named(({ kind }) => kind === 'list'),
+    decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
+  }
+}
+
+function expressions(catalog: Catalog): { where: string; sql: string }[] {
+  return [
+    ...catalog.views.map((view) => ({ where: `view ${display(view)}`, sql: view.query })),
+    ...catalog.macros.map((macro) => ({ where: `macro ${display(macro)}`, sql: macro.definition })),
+    ...catalog.indexes.map((index) => ({ where: `index ${display(index)}`, sql: index.definition })),
+    ...catalog.tables.flatMap((table) => [
+      ...table.columns.map((column) => ({
+        where: `default of ${display(table)}.${column.name}`,
+        sql: column.default ?? '',
+      })),
+      ...table.columns.map((column) => ({
+        where: `column ${display(table)}.${column.name}`,
+        sql: column.generated ?? '',
+      })),
+      ...table.constraints.flatMap((one) =>
+        one.kind === 'check'
+          ? [{ where: `CHECK (${one.expression}) of table ${display(table)}`, sql: one.expression }]
+          : [],
+      ),
+    ]),
+  ]
+}
