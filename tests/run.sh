@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 NODE_24=24.21.0
-ENGINES=(native:0.8.1 neo:1.4.4)
+ENGINES=(native:0.8.1 neo:1.4.4 neo:1.1.3)
 passed=0
 failed=0
 results=$(mktemp -d)

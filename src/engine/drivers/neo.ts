@@ -44,7 +44,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
   const instanceFor = async (options: OpenOptions): Promise<Instance> => {
     const key = JSON.stringify([options.memoryLimit, options.threads])
     if (shared && (sessions.size > 0 || shared.key === key)) return shared
-    shared?.engine.closeSync()
+    if (shared) close(shared.engine)
     const instance = { key, ...(await createInstance(api, options, root)) }
     shared = instance.confined ? instance : undefined
     return instance
@@ -81,11 +81,17 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
         await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
         if (sessions.size === 0) await detachAll(connection)
       } finally {
-        connection.closeSync()
-        if (!instance.confined) instance.engine.closeSync()
+        close(connection)
+        if (!instance.confined) close(instance.engine)
       }
     },
   }
+}
+
+/** 1.1 has another method for connections, and none for instances: those end when nobody refers to them. */
+function close(one: { closeSync?: () => void; close?: () => void }): void {
+  if (one.closeSync) one.closeSync()
+  else one.close?.()
 }
 
 async function createInstance(
@@ -113,7 +119,7 @@ async function createInstance(
     const confined = await confine(connection, root)
     return { engine, confined }
   } finally {
-    connection.closeSync()
+    close(connection)
   }
 }
 

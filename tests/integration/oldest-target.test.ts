@@ -1,0 +1,36 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { duckdbFiles } from '../../src/cli/duckdb-files.js'
+import { ensureEngine, INSTALL_TIMEOUT_MS } from '../support/engines.js'
+import { fixture } from '../support/fixtures.js'
+import { JobRig } from '../support/job-rig.js'
+
+/*
+ * The oldest target that is driven by @duckdb/node-api, whose interface has changed since.
+ */
+
+let folder: string
+let rig: JobRig
+beforeAll(async () => {
+  await ensureEngine('neo:1.1.3')
+  rig = await JobRig.start()
+  folder = await mkdtemp(join(tmpdir(), 'duckfleet-oldest-'))
+}, INSTALL_TIMEOUT_MS)
+afterAll(async () => {
+  await rig.stop()
+  await rm(folder, { recursive: true })
+})
+
+it('the sample trackers are upgraded to 1.1.3, and from there to the newest release', async () => {
+  const files = await duckdbFiles(await fixture('trackers'))
+  expect(files.length).toBeGreaterThan(2)
+  for (const file of files) {
+    const between = join(folder, 'between.duckdb')
+    const old = await rig.upgrade(file, { release: '1.1.3' }, {}, (target) => copyFile(target, between))
+    // 1.1 and 1.5 write the same format by default.
+    const { rows } = await rig.upgrade(between, { release: '1.5.6', storageVersion: 'v1.4.0' })
+    expect(rows).toBe(old.rows)
+  }
+})
