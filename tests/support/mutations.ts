@@ -63,7 +63,8 @@ export const valueMutations: readonly ValueMutation[] = [
   value('moment_tz', 1, 'two hours', `it + INTERVAL '2 hours'`),
   value('moment_s', 1, 'one second', `it + INTERVAL '1 second'`),
   value('moment_ms', 1, 'one millisecond', `it + INTERVAL '1 millisecond'`),
-  value('moment_ns', 1, 'one microsecond', `it + INTERVAL '1 microsecond'`),
+  // A TIMESTAMP_NS travels as its hash.
+  value('moment_ns', 1, 'one nanosecond', `hash(TIMESTAMP_NS '2020-02-29 12:34:56.789012001')`),
   value('span', 1, 'one microsecond', `'14,3,6'`),
   value('span', 2, 'another sign', `'1,0,0'`),
   value('span', 1, 'a month as 30 days', `'13,33,5'`),
