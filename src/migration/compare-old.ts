@@ -1,5 +1,5 @@
 import { digestQuery } from './digest.js'
-import { exportTables } from './export.js'
+import { exportTables, verifyExports } from './export.js'
 import { relation, tableTerms } from './plan.js'
 import type { Engines } from './ports.js'
 import { readSchema, readSource } from './source.js'
@@ -18,12 +18,13 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
   const source = await readSource(engines, { anew: true })
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
-  const exports = exportTables(source.database, source.plan, source.counts, level === 'full', {})
-  const schema = readSchema(engines, source, exports.verified)
-  await allOrStop(engines, [schema, exports.verified])
+  const exports = exportTables(source.database, source.plan, source.counts, {})
+  const exported = verifyExports(source.database, exports, level === 'full')
+  const schema = readSchema(engines, source, exported)
+  await allOrStop(engines, [schema, exported])
   await source.database.close()
   const { catalog, script, reference } = await schema
-  const tables = await exports.verified
+  const tables = await exported
   await verifyTarget(engines, { catalog, reference, tables, level: level === 'none' ? 'counts' : level })
   return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
 }

@@ -1,6 +1,6 @@
 import { allOf, Arrivals } from './arrivals.js'
 import { display } from './catalog.js'
-import { compareRelations } from './compare.js'
+import { compareWithin, type Digest, type Digested, readDigest } from './compare.js'
 import {
   digestedColumns,
   exportOf,
@@ -28,16 +28,13 @@ export interface Exports {
   readonly tables: readonly TableExport[]
   /** When all files are whole. */
   readonly written: Promise<void>
-  /** When the source engine has read all of them again and found what its tables hold. */
-  readonly verified: Promise<ExportedTable[]>
 }
 
-/** Exports tables one after another; `full`: also compares them with their files. */
+/** Exports tables one after another. */
 export function exportTables(
   source: Database,
   plan: TransferPlan,
   counts: readonly bigint[],
-  full: boolean,
   hooks: Hooks,
 ): Exports {
   const tables = plan.map((table, i) => ({
@@ -46,10 +43,9 @@ export function exportTables(
     files: new Arrivals<string>(),
   }))
   const written = exportAll(source, tables, hooks)
-  const verified = written.then(() => verifyAll(source, tables, full))
-  // Both are awaited by their users; until then a failure must not count as unhandled.
-  for (const promise of [written, verified]) promise.catch(() => undefined)
-  return { tables, written, verified }
+  // It is awaited by its users; until then a failure must not count as unhandled.
+  written.catch(() => undefined)
+  return { tables, written }
 }
 
 interface OpenExport extends TableExport {
@@ -85,42 +81,62 @@ async function exportTable(
   }
 }
 
-async function verifyAll(
+/**
+ * Reads the tables and their files in the engine that wrote them: what differs was lost on the way out. `quiet`: when
+ * the target engine needs just one core, and the files may be read; the tables are, as soon as all files are whole.
+ */
+export function verifyExports(
   source: Database,
-  tables: readonly TableExport[],
+  { tables, written }: Exports,
   full: boolean,
+  quiet: Promise<unknown> = written,
 ): Promise<ExportedTable[]> {
-  const results: ExportedTable[] = []
-  for (const { plan, rows, files } of tables)
-    results.push(await verifyExport(source, plan, await allOf(files), rows, full))
-  return results
+  const verify = async (): Promise<ExportedTable[]> => {
+    await written
+    const digested = full ? tables.filter(({ rows }) => rows > 0n) : []
+    const digests = await Promise.all(digested.map(({ plan }) => digestTable(source, plan)))
+    await quiet
+    const found = new Map(digested.map((table, i) => [table, digests[i]]))
+    const results: ExportedTable[] = []
+    for (const table of tables) results.push(await verifyExport(source, table, found.get(table)))
+    return results
+  }
+  const verified = verify()
+  verified.catch(() => undefined)
+  return verified
 }
 
-/** Reads the table and its files in the engine that wrote them: what differs was lost on the way out. */
+async function digestTable(source: Database, plan: TablePlan): Promise<Digest> {
+  try {
+    return await readDigest(source, tableOf(plan))
+  } catch (error) {
+    throw sourceError(error, `table ${display(plan.table)}`)
+  }
+}
+
+function tableOf(plan: TablePlan): Digested {
+  return { name: 'source', relation: relation(plan), terms: tableTerms(plan), chained: true }
+}
+
 async function verifyExport(
   source: Database,
-  plan: TablePlan,
-  files: readonly string[],
-  count: bigint,
-  full: boolean,
+  { plan, rows, files: arriving }: TableExport,
+  digest: Digest | undefined,
 ): Promise<ExportedTable> {
-  const exported = { plan, files, rows: String(count), digest: undefined }
-  if (!full || files.length === 0) return exported
+  const files = await allOf(arriving)
+  const exported = { plan, files, rows: String(rows), digest }
+  if (!digest) return exported
   const table = display(plan.table)
+  const data: Digested = {
+    name: 'exported data',
+    relation: parquet(files),
+    terms: parquetTerms(plan, 'source'),
+    chained: false,
+  }
   try {
-    const digest = await compareRelations(
-      source,
-      table,
-      digestedColumns(plan),
-      { name: 'source', relation: relation(plan), terms: tableTerms(plan), chained: true },
-      {
-        name: 'exported data',
-        relation: parquet(files),
-        terms: parquetTerms(plan, 'source'),
-        chained: false,
-      },
-    )
-    return { ...exported, digest }
+    const read = { ...data, ...(await readDigest(source, data)) }
+    await compareWithin(source, table, digestedColumns(plan), { ...tableOf(plan), ...digest }, read)
+    return exported
   } catch (error) {
     throw sourceError(error, `table ${table}`)
   }

@@ -1,6 +1,6 @@
 import { allOf } from './arrivals.js'
 import { type Catalog, display } from './catalog.js'
-import { exportTables, type TableExport } from './export.js'
+import { exportTables, type TableExport, verifyExports } from './export.js'
 import { difference } from './compare.js'
 import { loadTable, refersToItself } from './load.js'
 import { decodedRows, relation } from './plan.js'
@@ -10,7 +10,7 @@ import { readSchema, readSource, type Schema } from './source.js'
 import type { Stopwatch } from './stopwatch.js'
 import { targetError } from './transfer-errors.js'
 import type { VerifyLevel } from './upgrade.js'
-import { verifyTarget } from './verify-target.js'
+import { type ExportedTable, verifyTarget } from './verify-target.js'
 
 export type Step = 'export' | 'import' | 'verify'
 
@@ -40,16 +40,22 @@ export async function transfer(
   const source = await reading
   const rows = source.counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
-  const exports = exportTables(source.database, source.plan, source.counts, level === 'full', hooks)
+  const exports = exportTables(source.database, source.plan, source.counts, hooks)
   const exported = watch.time('export', () => exports.written)
-  const schema = readSchema(engines, source, exports.verified)
-  const imported = watch.time('import', () => importTables(target, schema, exports.tables, level))
-  await allOrStop(engines, [exported, schema, imported, exports.verified])
+  const verify = (quiet?: Promise<unknown>): Promise<ExportedTable[]> =>
+    verifyExports(source.database, exports, level === 'full', quiet)
+  // Whoever needs the views before waits for all that the source is read for.
+  const early = source.views ? undefined : verify()
+  const schema = readSchema(engines, source, early ?? exports.written)
+  const indexed = importTables(target, schema, exports.tables, level)
+  const verified = early ?? verify(indexed)
+  const imported = watch.time('import', () => finishTarget(target, schema, indexed))
+  await allOrStop(engines, [exported, schema, imported, verified])
   await source.database.close()
   await hooks.imported?.()
   const { catalog, script, reference: wanted } = await schema
   if (level !== 'none') {
-    const tables = await exports.verified
+    const tables = await verified
     await watch.time('verify', () => verifyTarget(engines, { catalog, reference: wanted, tables, level }))
   }
   return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
@@ -69,6 +75,7 @@ export async function allOrStop(
   }
 }
 
+/** Tables, rows and indexes: what keeps more than one core at work. */
 async function importTables(
   opening: Promise<Database>,
   pending: Promise<Schema>,
@@ -84,6 +91,19 @@ async function importTables(
     // Whatever comes now reads tables only: views may hold what a stranger wrote.
     await target.lock()
     for (const statement of script.indexes) await target.query(statement)
+  } catch (error) {
+    throw targetError(error, 'the new file')
+  }
+}
+
+async function finishTarget(
+  opening: Promise<Database>,
+  pending: Promise<Schema>,
+  indexed: Promise<void>,
+): Promise<void> {
+  await indexed
+  const [target, { script }] = await Promise.all([opening, pending])
+  try {
     await Promise.all(script.views.map((statement) => target.query(statement)))
     await target.query('CHECKPOINT')
     await target.close()
