@@ -1,4 +1,5 @@
 import type { Route } from '../fleet/route.js'
+import { type Sizes, splitSizes } from './plan-sizes.js'
 
 /** What the services around the workers bear. Where AWS raises a limit on request, this is its default. */
 export const LIMITS = {
@@ -26,9 +27,12 @@ const DESTINATION_GETS = 3
 /** What is there with its WALs: at first, before it is written. */
 const DESTINATION_LISTS = 2
 
-export interface Traffic {
-  readonly files: number
-  readonly bytes: number
+/** A file of more bytes is uploaded in parts. */
+const PUT_WHOLE = 16 * 2 ** 20
+/** What that takes besides the parts: it is begun, uploads that are under way are looked for, and what is there once more. */
+const IN_PARTS = { puts: 2, lists: 2, gets: 1 }
+
+export interface Traffic extends Sizes {
   readonly route: Route
 }
 
@@ -42,17 +46,22 @@ export interface Load {
   readonly efsWritten: number
 }
 
-export function loadOf({ files, bytes, route }: Traffic): Load {
+export function loadOf({ files, bytes, spread, route }: Traffic): Load {
   const [from, to] = route.split('-')
   // Every file ends in a part that is not full.
   const reads = Math.ceil(bytes / GET_PART) + files
   const writes = Math.ceil(bytes / PUT_PART) + files
   const [sources, destinations] = [from === 's3' ? files : 0, to === 's3' ? files : 0]
+  const inParts = to === 's3' ? splitSizes({ files, bytes, spread }, PUT_WHOLE + 1).big.files : 0
   return {
     messages: files,
-    s3Gets: (from === 's3' ? reads : 0) + SOURCE_GETS * sources + DESTINATION_GETS * destinations,
-    s3Lists: SOURCE_LISTS * sources + DESTINATION_LISTS * destinations,
-    s3Puts: to === 's3' ? writes : 0,
+    s3Gets:
+      (from === 's3' ? reads : 0) +
+      SOURCE_GETS * sources +
+      DESTINATION_GETS * destinations +
+      IN_PARTS.gets * inParts,
+    s3Lists: SOURCE_LISTS * sources + DESTINATION_LISTS * destinations + IN_PARTS.lists * inParts,
+    s3Puts: (to === 's3' ? writes : 0) + IN_PARTS.puts * inParts,
     efsRead: from === 'efs' ? bytes : 0,
     efsWritten: to === 'efs' ? bytes : 0,
   }

@@ -62,12 +62,12 @@ export const START_SECONDS = 90
 
 /** How long a campaign takes, on how many tasks, and what it costs. A model: docs/scaling.md has its formulas. */
 export function planCampaign(campaign: Campaign): Plan {
-  const { files, bytes, bigFrom, route } = campaign
+  const { bigFrom } = campaign
   const sizes = splitSizes(campaign, bigFrom)
   const biggest = biggestSize(campaign)
   const small = planQueue(sizes.small, Math.min(biggest, bigFrom), campaign.small, campaign)
   const big = planQueue(sizes.big, biggest, campaign.big, campaign)
-  const load = loadOf({ files, bytes, route })
+  const load = loadOf(campaign)
   const stages = [
     ...(small.files > 0 ? [{ name: 'small workers', seconds: small.drainSeconds }] : []),
     ...(big.files > 0 ? [{ name: 'big workers', seconds: big.drainSeconds }] : []),

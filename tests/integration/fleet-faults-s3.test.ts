@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadOf } from '../../src/ops/plan-limits.js'
+import { type Load, loadOf } from '../../src/ops/plan-limits.js'
+import { createS3Client } from '../../src/store/s3/client.js'
+import { createS3Store } from '../../src/store/s3/store.js'
 import { CLEAN, audit } from '../support/chaos-audit.js'
 import { load } from '../support/chaos-cargo.js'
 import type { Cargo } from '../support/chaos-cargo.js'
@@ -134,18 +137,51 @@ it('refused credentials make the messages fail with a reason that holds no secre
   expect(await audit(fleet, cargo, trackers)).toEqual(CLEAN)
 })
 
-it('asks a server that does not fail as often as the plan counts', async () => {
-  const [file] = await load(fleet, 's3-s3', ['counted'])
-  await fleet.send('small', file?.body ?? '')
-  const before = proxy.seen.length
-  expect((await fleet.consume('small').ended).code).toBe(0)
-  const asked = proxy.seen.slice(before)
-  const lists = asked.filter(({ url }) => url.includes('list-type=2'))
-  const puts = asked.filter(isUpload)
-  const counted = loadOf({ files: 1, bytes: 0, route: 's3-s3' })
-  expect({
-    s3Gets: asked.length - lists.length - puts.length,
-    s3Lists: lists.length,
-    s3Puts: puts.length,
-  }).toEqual({ s3Gets: counted.s3Gets, s3Lists: counted.s3Lists, s3Puts: counted.s3Puts })
+describe('a server that does not fail is asked as often as the plan counts', () => {
+  const route = 's3-s3'
+  const counted = ({ s3Gets, s3Lists, s3Puts }: Load): Omit<Load, 'messages' | 'efsRead' | 'efsWritten'> => ({
+    s3Gets,
+    s3Lists,
+    s3Puts,
+  })
+  const asked = (from: number): ReturnType<typeof counted> => {
+    const seen = proxy.seen.slice(from)
+    const lists = seen.filter(
+      ({ method, url }) => url.includes('list-type=2') || (method === 'GET' && /[?&]uploads/.test(url)),
+    ).length
+    const puts = seen.filter(({ method }) => method === 'PUT' || method === 'POST').length
+    return { s3Gets: seen.length - lists - puts, s3Lists: lists, s3Puts: puts }
+  }
+
+  it('for a small file', async () => {
+    const [file] = await load(fleet, route, ['counted'])
+    await fleet.send('small', file?.body ?? '')
+    const before = proxy.seen.length
+    expect((await fleet.consume('small').ended).code).toBe(0)
+    expect(asked(before)).toEqual(counted(loadOf({ files: 1, bytes: 0, spread: 0, route })))
+  })
+
+  it('for an upload in parts, more than for a small one', async () => {
+    const bytes = 40 * 2 ** 20
+    await writeFile(fleet.path('big'), randomBytes(bytes))
+    await writeFile(fleet.path('small'), 'x')
+    const client = createS3Client({ endpoint: proxy.endpoint })
+    const store = createS3Store({ client, bucket: fleet.destination.name, endpoint: proxy.endpoint })
+    const signal = new AbortController().signal
+    const requests: ReturnType<typeof counted>[] = []
+    for (const name of ['small', 'big']) {
+      const before = proxy.seen.length
+      await store.publish(fleet.path(name), name, { metadata: {} }, signal)
+      requests.push(asked(before))
+    }
+    client.destroy()
+    const plans = [0, bytes].map((size) =>
+      counted(loadOf({ files: 1, bytes: size, spread: 0, route: 'efs-s3' })),
+    )
+    const difference = ([small, big]: readonly ReturnType<typeof counted>[]): number[] =>
+      small && big ? [big.s3Gets - small.s3Gets, big.s3Lists - small.s3Lists, big.s3Puts - small.s3Puts] : []
+    const [gets, lists, puts] = difference(requests)
+    // Planned is one that is not full, for every file.
+    expect([gets, lists, (puts ?? 0) + 1]).toEqual(difference(plans))
+  })
 })

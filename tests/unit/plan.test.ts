@@ -76,9 +76,17 @@ describe('the plan of a campaign', () => {
   })
 
   it('cuts objects as the store cuts them', () => {
-    const parts = (bytes: number): ReturnType<typeof loadOf> => loadOf({ files: 0, bytes, route: 's3-s3' })
+    const parts = (bytes: number): ReturnType<typeof loadOf> =>
+      loadOf({ files: 0, bytes, spread: 0, route: 's3-s3' })
     expect(parts(3 * S3_LIMITS.getPart).s3Gets).toBe(3)
     expect(parts(3 * S3_LIMITS.putPart).s3Puts).toBe(3)
+  })
+
+  it('counts what an upload in parts takes besides them', () => {
+    const one = (bytes: number): ReturnType<typeof loadOf> =>
+      loadOf({ files: 1, bytes, spread: 0, route: 's3-s3' })
+    const [whole, inParts] = [one(S3_LIMITS.putWhole), one(S3_LIMITS.putWhole + 1)]
+    expect([inParts.s3Puts - whole.s3Puts, inParts.s3Lists - whole.s3Lists]).toEqual([1 + 2, 2])
   })
 
   it('counts the bytes of EFS both ways, and no requests', () => {
