@@ -5,7 +5,9 @@ import type { Database, Engines, Export } from '../migration/ports.js'
 import { storageVersionFor } from '../migration/releases.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
+import type { ReadBytes } from '../migration/blocks.js'
 import { storedCatalogDigest } from '../migration/stored-catalog.js'
+import { readStoredNumbers, type StoredNumbers } from '../migration/stored-numbers.js'
 import { reading } from './check-file.js'
 import type { InstalledEngine } from './locate.js'
 import type { EngineProcess } from './process.js'
@@ -94,6 +96,13 @@ export class JobEngines implements Engines {
       // Whatever is wrong with the file: its engine says so.
       return undefined
     }
+  }
+
+  async storedNumbers(): Promise<StoredNumbers | undefined> {
+    const { source, header } = this.request
+    const numbers = (readWal?: ReadBytes): Promise<StoredNumbers | undefined> =>
+      reading(source, this.signal, (read) => readStoredNumbers(read, header.storageVersion, readWal))
+    return await (this.wal ? reading(`${source}.wal`, this.signal, numbers) : numbers())
   }
 
   get targetRelease(): string {

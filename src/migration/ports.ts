@@ -3,6 +3,7 @@ import type { BuiltSchema } from './built-schema.js'
 import type { SourceCatalog } from './catalog-reader.js'
 import type { Recent } from './recent.js'
 import type { Scratch } from './scratch.js'
+import type { StoredNumbers } from './stored-numbers.js'
 import type { DuckType } from './types.js'
 
 /** A session that must be closed. */
@@ -55,6 +56,8 @@ export interface Engines {
   readonly schemas: Recent<BuiltSchema>
   /** What tells the source's catalog from others, without an engine; undefined where only an engine can tell. */
   storedCatalog(): Promise<string | undefined>
+  /** What the numbers in the source's expressions are; undefined where only an engine can read them. */
+  storedNumbers(): Promise<StoredNumbers | undefined>
   /** True when no statement can reach a file outside the job's folder in the source engine. */
   readonly sourceConfined: boolean
   /** The source file, where an engine of the target can attach it. */

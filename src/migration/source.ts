@@ -21,6 +21,7 @@ import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
 import { hasMapKeys } from './type-reader.js'
+import { writeDoubles } from './typed-numbers.js'
 import { refuseShadows } from './shadows.js'
 import { refuseTornWal } from './wal.js'
 
@@ -94,11 +95,19 @@ async function readAllObjects(
   const macros = await listMacros(database)
   refuseShadows(macros)
   const plain = await readPlainMacros(database, macros)
-  if (plain) return { database, catalog: { ...tables, macros: plain } }
+  if (plain) return { database, catalog: await withNumbers(engines, { ...tables, macros: plain }) }
   // A process of the source engine has one database open at a time.
   await database.close()
-  const catalog = { ...tables, macros: await readMacros(engines, tables, macros) }
+  const catalog = await withNumbers(engines, {
+    ...tables,
+    macros: await readMacros(engines, tables, macros),
+  })
   return { database: await openSource(engines), catalog }
+}
+
+async function withNumbers(engines: Engines, catalog: SourceCatalog): Promise<SourceCatalog> {
+  const numbers = await engines.storedNumbers()
+  return numbers ? writeDoubles(catalog, numbers) : catalog
 }
 
 async function openSource(engines: Engines): Promise<Database> {
