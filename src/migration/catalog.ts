@@ -32,6 +32,8 @@ export interface Sequence extends ObjectName {
 export interface Macro extends ObjectName {
   /** From the parameter list to the end: `(a, b := 5) AS (a + b)`. */
   readonly definition: string
+  /** Why the source engine cannot use it, where something that it names is missing. */
+  readonly broken?: string
 }
 
 export interface Table extends ObjectName {

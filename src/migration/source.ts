@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { DuckfleetError } from '../errors.js'
 import { type BuiltSchema, schemaKey } from './built-schema.js'
-import type { Catalog, Macro, View } from './catalog.js'
+import type { Catalog, Macro } from './catalog.js'
 import {
   readCatalog,
   readRecorded,
@@ -9,6 +9,7 @@ import {
   readViews,
   type SourceCatalog,
   type TableCatalog,
+  tryMacros,
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
 import { canMakeNanos } from './releases.js'
@@ -33,8 +34,11 @@ export interface Source {
   /** Rows of each table of the plan, in its order. */
   readonly counts: readonly bigint[]
   /** Undefined while they may not be tried yet. */
-  readonly views: readonly View[] | undefined
+  readonly tried: Tried | undefined
 }
+
+/** What has to be tried to know whether it is broken. */
+type Tried = Pick<Catalog, 'views' | 'macros'>
 
 /** The statements for the target, and the catalog that they give there. */
 export interface Schema extends BuiltSchema {
@@ -60,8 +64,8 @@ export async function readSource(
     })
     const counts = await countRows(database, plan)
     // Before the export, which the views would wait for otherwise; see readSchema.
-    const views = engines.sourceConfined ? await readViews(database, catalog) : undefined
-    return { database, catalog, plan, counts, views }
+    const tried = engines.sourceConfined ? await tryObjects(database, catalog) : undefined
+    return { database, catalog, plan, counts, tried }
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }
@@ -136,6 +140,14 @@ async function readMacros(
   }
 }
 
+async function tryObjects(database: Database, catalog: SourceCatalog): Promise<Tried> {
+  const [views, macros] = await Promise.all([
+    readViews(database, catalog),
+    tryMacros(database, catalog.macros),
+  ])
+  return { views, macros }
+}
+
 /** Engines nest UNION ALL, and refuse a statement that nests deeper than 1,000 levels. */
 const COUNTED_TOGETHER = 200
 
@@ -158,8 +170,8 @@ async function countRows(database: Database, plan: TransferPlan): Promise<bigint
 }
 
 /**
- * Tries everything in the reference, an empty database of the target, and the views in the source before. Trying a view
- * may run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
+ * Tries everything in the reference, an empty database of the target, and views and macros in the source before. Trying a
+ * view may run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
  * exported before.
  */
 export async function readSchema(
@@ -167,7 +179,7 @@ export async function readSchema(
   source: Source,
   exported: Promise<unknown>,
 ): Promise<Schema> {
-  const catalog: Catalog = { ...source.catalog, views: source.views ?? (await lateViews(source, exported)) }
+  const catalog: Catalog = { ...source.catalog, ...(source.tried ?? (await tryLate(source, exported))) }
   try {
     const key = schemaKey(catalog, [source.database.release, engines.targetRelease])
     const built = engines.schemas.get(key) ?? (await build(engines, catalog, source.database.release))
@@ -178,10 +190,10 @@ export async function readSchema(
   }
 }
 
-async function lateViews({ database, catalog }: Source, exported: Promise<unknown>): Promise<View[]> {
+async function tryLate({ database, catalog }: Source, exported: Promise<unknown>): Promise<Tried> {
   await exported
   await database.lock()
-  return await readViews(database, catalog)
+  return await tryObjects(database, catalog)
 }
 
 async function build(engines: Engines, catalog: Catalog, from: string): Promise<BuiltSchema> {

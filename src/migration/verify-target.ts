@@ -45,7 +45,8 @@ export async function verifyTarget(engines: Pick<Engines, 'openTarget'>, expecte
   try {
     const found = await readCatalogRows(target, { macros: expected.catalog.macros.length > 0 })
     compareStructure(expected.catalog, found)
-    compareCatalogRows(expected.reference, found)
+    const broken = expected.catalog.views.filter(({ columns }) => 'broken' in columns)
+    compareCatalogRows(expected.reference, found, broken)
     for (const table of expected.tables) await verifyRows(target, table, expected.level)
     if (expected.level === 'full') await checkLookups(target, lookupsOf(expected.catalog))
   } finally {
