@@ -10,7 +10,7 @@ import { type Fits, generatedExpressions, type KeyedTable, readConstraints } fro
 import { readUserTypes, TypeReader } from './type-reader.js'
 
 /** A catalog whose views have not been tried yet: trying one may run what a stranger wrote. */
-export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
+export type TableCatalog = Omit<Catalog, 'views' | 'macros' | 'database'> & {
   /** The views as the file holds them. */
   readonly viewRows: readonly Row[]
   /** Columns that are recorded in the file, of tables and views, by schema and name. */

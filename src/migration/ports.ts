@@ -43,12 +43,14 @@ export interface Engines {
   openSource(): Promise<Database>
   /** A copy of the source that may be written; it is removed when it is closed. */
   openScratch(): Promise<Scratch & { close(): Promise<void> }>
-  /** The new file, which does not exist yet. */
-  createTarget(): Promise<Database>
+  /** The new file, which does not exist yet, or is empty. `name`: that of the database, for its own statements. */
+  createTarget(name?: string): Promise<Database>
   /** The new file, read-only. */
-  openTarget(): Promise<Database>
+  openTarget(name?: string): Promise<Database>
   /** An empty in-memory database of the target release, which reaches no file at all. */
-  openReference(): Promise<Database>
+  openReference(name?: string): Promise<Database>
+  /** The name that a database of the new file has by itself. */
+  readonly targetName: string
   /** Release of the target and of the reference. */
   readonly targetRelease: string
   /** What earlier jobs of this worker read and built: the files of a fleet tend to hold the same tables. */

@@ -3,6 +3,7 @@ import { DuckfleetError } from '../errors.js'
 import { type BuiltSchema, schemaKey } from './built-schema.js'
 import type { Catalog, Macro } from './catalog.js'
 import {
+  inThisDatabase,
   readCatalog,
   readRecorded,
   readSequences,
@@ -12,9 +13,11 @@ import {
   tryMacros,
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
+import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
+import { databaseInUse } from './relations.js'
 import { text } from './rows.js'
 import type { Row } from './session.js'
 import { buildSchema } from './schema-script.js'
@@ -38,7 +41,7 @@ export interface Source {
 }
 
 /** What has to be tried to know whether it is broken. */
-type Tried = Pick<Catalog, 'views' | 'macros'>
+type Tried = Pick<Catalog, 'views' | 'macros' | 'database'>
 
 /** The statements for the target, and the catalog that they give there. */
 export interface Schema extends BuiltSchema {
@@ -141,11 +144,18 @@ async function readMacros(
 }
 
 async function tryObjects(database: Database, catalog: SourceCatalog): Promise<Tried> {
-  const [views, macros] = await Promise.all([
+  const [views, macros, name] = await Promise.all([
     readViews(database, catalog),
     tryMacros(database, catalog.macros),
+    ownName(database),
   ])
-  return { views, macros }
+  const isNamed = name !== undefined && namesItself({ ...catalog, views, macros }, name)
+  return { views, macros, database: isNamed ? name : undefined }
+}
+
+/** Up to 0.6 a database has no name. */
+async function ownName(database: Database): Promise<string | undefined> {
+  return inThisDatabase(database.release) === '' ? undefined : await databaseInUse(database)
 }
 
 /** Engines nest UNION ALL, and refuse a statement that nests deeper than 1,000 levels. */
@@ -197,7 +207,7 @@ async function tryLate({ database, catalog }: Source, exported: Promise<unknown>
 }
 
 async function build(engines: Engines, catalog: Catalog, from: string): Promise<BuiltSchema> {
-  const reference = await engines.openReference()
+  const reference = await engines.openReference(catalog.database)
   const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
   const script = await buildSchema(reference, { ...catalog, tables }, from)
   const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })

@@ -6,6 +6,7 @@ import { loadTable, refersToItself } from './load.js'
 import { decodedRows, relation } from './plan.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import { text } from './rows.js'
+import { ident } from './sql.js'
 import { readSchema, readSource, type Schema } from './source.js'
 import type { Stopwatch } from './stopwatch.js'
 import { targetError } from './transfer-errors.js'
@@ -43,7 +44,7 @@ export async function transfer(
   const exports = exportTables(source.database, source.plan, source.counts, level === 'full', hooks)
   const exported = watch.time('export', () => exports.written)
   const schema = readSchema(engines, source, exports.verified)
-  const imported = watch.time('import', () => importTables(target, schema, exports.tables, level))
+  const imported = watch.time('import', () => importTables(engines, target, schema, exports.tables, level))
   await allOrStop(engines, [exported, schema, imported, exports.verified])
   await source.database.close()
   await hooks.imported?.()
@@ -52,7 +53,15 @@ export async function transfer(
     const tables = await exports.verified
     await watch.time('verify', () => verifyTarget(engines, { catalog, reference: wanted, tables, level }))
   }
-  return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
+  const warnings = [...source.catalog.warnings, ...script.warnings, ...nameWarnings(engines, catalog)]
+  return { catalog, rows: Number(rows), warnings }
+}
+
+function nameWarnings({ targetName }: Engines, { database }: Catalog): string[] {
+  if (database === undefined || database.toLowerCase() === targetName.toLowerCase()) return []
+  return [
+    `something in it may name its database ${database}, which is called ${targetName} now: attach it AS ${ident(database)}`,
+  ]
 }
 
 /** All of them, or the first failure, after everything that was under way has stopped. */
@@ -69,15 +78,24 @@ export async function allOrStop(
   }
 }
 
+/** The new file, under the name by which something in it names it. */
+async function reopen(engines: Engines, target: Database, { database }: Catalog): Promise<Database> {
+  if (database === undefined) return target
+  await target.close()
+  return await engines.createTarget(database)
+}
+
 async function importTables(
+  engines: Engines,
   opening: Promise<Database>,
   pending: Promise<Schema>,
   tables: readonly TableExport[],
   level: VerifyLevel,
 ): Promise<void> {
-  const target = await opening
+  const opened = await opening
   try {
-    const { script } = await pending
+    const { script, catalog } = await pending
+    const target = await reopen(engines, opened, catalog)
     await Promise.all(script.tables.map((statement) => target.query(statement)))
     for (const table of tables) await importTable(target, table)
     if (level === 'none') for (const table of tables) await checkCount(target, table)

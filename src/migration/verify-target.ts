@@ -41,7 +41,7 @@ export interface Expected {
  * @throws DuckfleetError `difference`, naming what differs.
  */
 export async function verifyTarget(engines: Pick<Engines, 'openTarget'>, expected: Expected): Promise<void> {
-  const target = await engines.openTarget()
+  const target = await engines.openTarget(expected.catalog.database)
   try {
     const found = await readCatalogRows(target, { macros: expected.catalog.macros.length > 0 })
     compareStructure(expected.catalog, found)
