@@ -17,6 +17,7 @@ import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
+import { quoteTypes } from './printed-types.js'
 import { databaseInUse } from './relations.js'
 import { text } from './rows.js'
 import type { Row } from './session.js'
@@ -102,19 +103,20 @@ async function readAllObjects(
   const macros = await listMacros(database)
   refuseShadows(macros)
   const plain = await readPlainMacros(database, macros)
-  if (plain) return { database, catalog: await withNumbers(engines, { ...tables, macros: plain }) }
+  if (plain) return { database, catalog: await corrected(engines, { ...tables, macros: plain }) }
   // A process of the source engine has one database open at a time.
   await database.close()
-  const catalog = await withNumbers(engines, {
+  const catalog = await corrected(engines, {
     ...tables,
     macros: await readMacros(engines, tables, macros),
   })
   return { database: await openSource(engines), catalog }
 }
 
-async function withNumbers(engines: Engines, catalog: SourceCatalog): Promise<SourceCatalog> {
+/** With what the engine leaves out where it prints expressions. */
+async function corrected(engines: Engines, catalog: SourceCatalog): Promise<SourceCatalog> {
   const numbers = await engines.storedNumbers()
-  return numbers ? writeDoubles(catalog, numbers) : catalog
+  return quoteTypes(numbers ? writeDoubles(catalog, numbers) : catalog)
 }
 
 async function openSource(engines: Engines): Promise<Database> {
