@@ -157,6 +157,11 @@ export const CHANGES: readonly Change[] = [
     what: 'the fields of map_entries were k and v and are key and value',
   },
   {
+    probe: `typeof(row(1, 2)) = 'STRUCT(v1 INTEGER, v2 INTEGER)'`,
+    holds: calls('row'),
+    what: 'the fields of row(a, b) were v1 and v2 and have no names: write struct_pack(v1 := a, v2 := b)',
+  },
+  {
     probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
