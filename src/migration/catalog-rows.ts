@@ -1,8 +1,9 @@
 import type { ObjectName } from './catalog.js'
 import { difference } from './compare.js'
+import { oneSpelling, squeezed } from './one-spelling.js'
 import { text } from './rows.js'
 import { type Cell, type Row, type Session, SqlError } from './session.js'
-import { closingBracket, ident, isWord, qualified, splitList, tokenize } from './sql.js'
+import { ident, qualified } from './sql.js'
 
 /** Catalog functions that are compared, in the order in which a difference is most telling. */
 const KINDS = [
@@ -143,53 +144,12 @@ function stable(kind: CatalogKind, rows: readonly Row[]): string[] {
 }
 
 function comparable(column: string, cell: Cell): Cell {
+  if (typeof cell !== 'string') return cell
   if (column === 'expressions') return squeezed(cell)
-  return SQL_TEXT.test(column) ? plain(cell) : cell
+  return SQL_TEXT.test(column) ? oneSpelling(cell) : cell
 }
 
 const SQL_TEXT = /^(sql|column_default|expression|constraint_text|macro_definition|parameter_defaults)$/
-
-/**
- * SQL in one spelling: once the file has been opened again, CAST(a AS "DECIMAL"(4, 1)) prints as CAST(a AS
- * DECIMAL(4,1)), (lambda x: x + 1) as (x -> x + 1), columns that are unpivoted as texts, and those that a star leaves out in another order.
- */
-function plain(cell: Cell): Cell {
-  if (typeof cell !== 'string') return cell
-  const tokens = tokenize(cell)
-  const unpivots = tokens.some((token) => isWord(token, 'UNPIVOT'))
-  const words = tokens.map(({ kind, text }) => (unpivots && kind === 'string' ? text.slice(1, -1) : text))
-  return words
-    .join(' ')
-    .replaceAll('BIT ( 1 )', 'BIT')
-    .replaceAll(/\( lambda ([^:()]+) : /g, (_, names: string) =>
-      names.includes(',') ? `( ( ${names} ) - > ` : `( ${names} - > `,
-    )
-    .replaceAll(/(?:main \. )?\brow \(/g, '(')
-    .replaceAll(/(?<=[*)] )(?:EXCLUDE|REPLACE) \(/g, ORDERED)
-    .split(ORDERED)
-    .map((text, i) => (i === 0 ? text : withSortedList(text)))
-    .join(ORDERED)
-}
-
-/** Stands for the head of a list that an engine prints in any order: `* EXCLUDE (`, `* REPLACE (`. */
-const ORDERED = '\0('
-
-/** `b , a ) rest` → `a , b ) rest` */
-function withSortedList(text: string): string {
-  const end = closingBracket(`(${text}`, 0)
-  if (end === undefined) return text
-  return `${splitList(text.slice(0, end - 2))
-    .sort()
-    .join(' , ')} ${text.slice(end - 2)}`
-}
-
-/**
- * Expressions of an index, which stand in quotes of their own inside a list: what matters of them is compared word by word
- * in its `sql`.
- */
-function squeezed(cell: Cell): Cell {
-  return typeof cell === 'string' ? cell.replaceAll(/[\s"'\\]/g, '').replaceAll('BIT(1)', 'BIT') : cell
-}
 
 /** Multiset difference. */
 function subtract(from: readonly string[], what: readonly string[]): string[] {
