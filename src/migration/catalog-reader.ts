@@ -260,7 +260,7 @@ export async function readViews(
 
 /** What an engine says of something that is not there, or not any more, or outside of the file. */
 const MISSING =
-  /does not exist|not found|is not in the catalog|does not have a column|columns? available but|were altered|FROM clause is missing|positional argument|^(Permission|IO|HTTP|Missing Extension) Error/
+  /ERR_ACCESS_DENIED|does not exist|not found|is not in the catalog|does not have a column|columns? available but|were altered|FROM clause is missing|positional argument|^(Permission|IO|HTTP|Missing Extension) Error/
 
 /** The macros, each with why it cannot be used if something that it names is missing. Binds them, and reads no row. */
 export function tryMacros(session: Session, macros: readonly Macro[]): Promise<Macro[]> {

@@ -22,7 +22,13 @@ export type StandIn =
       readonly name: string
       readonly columns: Map<string, string>
     }
-  | { readonly kind: 'type' | 'sequence' | 'table-macro'; readonly schema: string; readonly name: string }
+  | {
+      readonly kind: 'table-macro'
+      readonly schema: string
+      readonly name: string
+      readonly columns: Map<string, string>
+    }
+  | { readonly kind: 'type' | 'sequence'; readonly schema: string; readonly name: string }
   | { readonly kind: 'macro'; readonly schema: string; readonly name: string; readonly type: string }
 
 /** Adds what an engine's complaint asks for; false if it is none of the kind that a stand-in helps against. */
@@ -51,7 +57,8 @@ export function learn(
     return add(standIns, { kind: 'schema', database, name: schema })
   }
   const tableFunction = named('Table Function')
-  if (tableFunction) return add(standIns, { kind: 'table-macro', ...tableFunction })
+  if (tableFunction)
+    return add(standIns, { kind: 'table-macro', ...tableFunction, columns: recordedColumns(broken) })
   const table = missing('Table')
   if (table !== undefined) return addTable(table, standIns, broken, catalog)
   const type = named('Type')
@@ -78,7 +85,12 @@ function addOutside(standIns: StandIn[], broken: Naming): boolean {
       isSymbol(next, '(') &&
       /^(read_\w+|\w+_scan|glob|parquet_\w+|sniff_csv)$/i.test(token.text)
     )
-      return add(standIns, { kind: 'table-macro', schema: 'main', name: token.text.toLowerCase() })
+      return add(standIns, {
+        kind: 'table-macro',
+        schema: 'main',
+        name: token.text.toLowerCase(),
+        columns: recordedColumns(broken),
+      })
     const isFile = next?.kind === 'string' && (isWord(token, 'FROM') || isWord(token, 'JOIN'))
     const name = next?.text.slice(1, -1).replaceAll("''", "'") ?? ''
     const columns = recordedColumns(broken)
@@ -159,7 +171,7 @@ function addColumn(
   { recorded: columns }: Naming,
   guess: string,
 ): boolean {
-  const tables = standIns.filter((standIn) => standIn.kind === 'table')
+  const tables = standIns.filter((standIn) => 'columns' in standIn)
   const named = /(?:Table|Values list) "([^"]+)" does not have/.exec(complaint)?.[1]
   const table =
     tables.find(({ name }) => name === named) ?? tables.find(({ columns }) => !columns.has(column))
@@ -175,7 +187,7 @@ function recordedColumns({ recorded }: Pick<Naming, 'recorded'>): Map<string, st
 }
 
 /** A type as an old release printed it, if it surely parses; else text. */
-export function safeType(printed: ViewColumn['type']): string {
+function safeType(printed: ViewColumn['type']): string {
   return /^[A-Z_ ]+(?:\(\d+,\s*\d+\))?(?:\[\])*$/.test(printed) && !/^(NULL|INVALID|UNKNOWN)/.test(printed)
     ? printed
     : 'VARCHAR'

@@ -17,7 +17,7 @@ import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
-import { quoteTypes } from './printed-types.js'
+import { quoteNames } from './printed-names.js'
 import { databaseInUse } from './relations.js'
 import { text } from './rows.js'
 import type { Row } from './session.js'
@@ -116,7 +116,7 @@ async function readAllObjects(
 /** With what the engine leaves out where it prints expressions. */
 async function corrected(engines: Engines, catalog: SourceCatalog): Promise<SourceCatalog> {
   const numbers = await engines.storedNumbers()
-  return quoteTypes(numbers ? writeDoubles(catalog, numbers) : catalog)
+  return quoteNames(numbers ? writeDoubles(catalog, numbers) : catalog)
 }
 
 async function openSource(engines: Engines): Promise<Database> {

@@ -1,7 +1,7 @@
 import { type Catalog, display, type Macro, type View } from './catalog.js'
 import { ANY_COUNT, callsOf } from './calls.js'
 import { callMacro, createMacro, createView } from './ddl.js'
-import { learn, type Naming, safeType, type StandIn } from './missing.js'
+import { learn, type Naming, type StandIn } from './missing.js'
 import { type Session, SqlError } from './session.js'
 import { ident, qualified } from './sql.js'
 
@@ -90,7 +90,7 @@ async function attemptWith(
   return complaint
 }
 
-function create(standIn: StandIn, { query, recorded }: Broken): string {
+function create(standIn: StandIn, { query }: Broken): string {
   switch (standIn.kind) {
     case 'database':
       return `ATTACH ':memory:' AS ${ident(standIn.name)}`
@@ -105,8 +105,8 @@ function create(standIn: StandIn, { query, recorded }: Broken): string {
       return `CREATE TABLE ${inDatabase(standIn, qualified(standIn.schema, standIn.name))} (${columns.join(', ')})`
     }
     case 'table-macro': {
-      const columns = recorded.map(({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`)
-      const body = `AS TABLE (SELECT ${columns.join(', ') || '1'})`
+      const columns = [...standIn.columns].map(([name, type]) => `CAST(NULL AS ${type}) AS ${ident(name)}`)
+      const body = `AS TABLE (SELECT ${columns.join(', ')})`
       const { named, counts } = callsOf(query, standIn.name)
       return `CREATE MACRO ${qualified(standIn.schema, standIn.name)}${variants((n) => `(${parameters(n, named)}) ${body}`, counts)}`
     }

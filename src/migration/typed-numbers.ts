@@ -87,12 +87,17 @@ function prints(stored: StoredNumber, number: string): boolean {
   return number.replace(/^0+/, '') === stored.text.replace(/^0+/, '')
 }
 
+/** Clauses that are stored before what is printed before them, or after it. */
+const REORDERED = ['OVER', 'FILTER', 'ORDER', 'LIMIT', 'OFFSET', 'DISTINCT', 'WITH', 'PIVOT', 'UNPIVOT']
+
 /** May the parts of an expression be stored in another order than that in which they are printed? */
 function isReordered(sql: string): boolean {
-  return tokenize(sql).some(
-    (token, i, tokens) =>
-      ['SELECT', 'OVER', 'FILTER', 'ORDER'].some((word) => isWord(token, word)) ||
-      (isSymbol(token, ':') && isSymbol(tokens[i + 1], '=')),
+  const tokens = tokenize(sql)
+  // A query in another one may be stored before what it is compared with.
+  if (tokens.filter((token) => isWord(token, 'SELECT')).length > 1) return true
+  return tokens.some(
+    (token, i) =>
+      REORDERED.some((word) => isWord(token, word)) || (isSymbol(token, ':') && isSymbol(tokens[i + 1], '=')),
   )
 }
 

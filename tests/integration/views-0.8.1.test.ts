@@ -81,6 +81,23 @@ const CASES: readonly Case[] = [
     refused: ['INSERT INTO t(a) VALUES (9)'],
   },
   {
+    name: 'names_of_columns',
+    setup: [
+      'CREATE TABLE k(a int, v int, "w w" int)',
+      'INSERT INTO k VALUES (1, 10, 1), (2, 20, 2)',
+      'CREATE MACRO used() AS TABLE SELECT k1.v FROM k k1 JOIN k k2 USING (a, "w w") ORDER BY 1',
+      'CREATE MACRO excluded() AS TABLE SELECT * EXCLUDE ("w w", v) FROM k ORDER BY 1',
+      'CREATE MACRO replaced() AS TABLE SELECT k.* REPLACE ("w w" * 2 AS "w w") FROM k ORDER BY 1',
+      'CREATE MACRO pivoted() AS TABLE SELECT * FROM k PIVOT (sum(v) FOR a IN (1, 2) GROUP BY "w w") ORDER BY 1',
+      "CREATE MACRO outside(x) AS TABLE SELECT a FROM read_csv_auto('/no/such/file.csv', header = true) WHERE a = x",
+    ],
+    checks: ['used', 'excluded', 'replaced', 'pivoted'].map(
+      (macro) => `SELECT columns(*)::varchar FROM ${macro}()`,
+    ),
+    refused: ['FROM outside(1)'],
+    warnings: [new RegExp(`^macro main.outside ${BROKEN}`)],
+  },
+  {
     name: 'own_name',
     setup: [
       'CREATE TABLE t(a int)',

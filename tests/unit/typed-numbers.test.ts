@@ -14,6 +14,11 @@ describe('numbers that an old engine prints alike', () => {
     [`concat('1.5', "1.5", 1.5)`, [double(1.5)], `concat('1.5', "1.5", 1.5e0)`],
     ['(1.50 + 1.5)', [decimal('1.50'), double(1.5)], '(1.50 + 1.5e0)'],
     ['((2.0 + x) * 2.0)', [decimal('2.0'), double(2)], '((2.0 + x) * 2.0e0)'],
+    [
+      'TABLE (SELECT 2.0 FROM t WHERE (a = 2.0))',
+      [double(2), decimal('2.0')],
+      'TABLE (SELECT 2.0e0 FROM t WHERE (a = 2.0))',
+    ],
     ['((2.0 + x) * 2.0)', [double(2), decimal('2.0')], '((2.0e0 + x) * 2.0)'],
   ])('%s', (printed, stored, wanted) => {
     expect(asStored([printed], stored, 'macro main.f')).toEqual([wanted])
@@ -29,6 +34,7 @@ describe('numbers that an old engine prints alike', () => {
 
   it.each([
     ['(SELECT 2.0 FROM t LIMIT 2.0)', [double(2), decimal('2.0')]],
+    ['(2.0 IN (SELECT 2.0 FROM (SELECT 1)))', [double(2), decimal('2.0')]],
     ['(a, b := 2.0) AS (b + 2.0)', [double(2), decimal('2.0')]],
     ['(2.0 + 2.0)', [double(2), decimal('2.0'), double(2)]],
   ])('are refused where the order does not tell: %s', (printed, stored) => {

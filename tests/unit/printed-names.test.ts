@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { quoteCasts } from '../../src/migration/printed-types.js'
+import { quoteCasts, quoteColumns } from '../../src/migration/printed-names.js'
 
 const NAMES = new Set(['my type', 'order', 'dot.ted', 'mood'])
 
@@ -27,4 +27,20 @@ it.each([
   ],
 ])('names of types get their quotes: %s', (printed, wanted) => {
   expect(quoteCasts(printed, NAMES)).toBe(wanted)
+})
+
+it.each([
+  ['a JOIN b USING (x, w w)', 'a JOIN b USING ("x", "w w")'],
+  [
+    'SELECT * EXCLUDE (w w, select) REPLACE ((a + 1) AS b c, f(d, e) AS g) FROM t',
+    'SELECT * EXCLUDE ("w w", "select") REPLACE ((a + 1) AS "b c", f(d, e) AS "g") FROM t',
+  ],
+  ['COLUMNS(k.* EXCLUDE (a b))', 'COLUMNS(k.* EXCLUDE ("a b"))'],
+  [
+    'k PIVOT (sum(v) FOR (a) IN (1, 2) GROUP BY w w, x) ORDER BY a',
+    'k PIVOT (sum(v) FOR (a) IN (1, 2) GROUP BY "w w", "x") ORDER BY a',
+  ],
+  [`replace(a, 'USING (b c)', x) * exclude(a)`, `replace(a, 'USING (b c)', x) * exclude(a)`],
+])('names of columns get their quotes: %s', (printed, wanted) => {
+  expect(quoteColumns(printed)).toBe(wanted)
 })

@@ -3,17 +3,17 @@ import { closingBracket, ident, isSymbol, isWord, splitList, type Token, tokeniz
 import { mapParts, parseSimpleType } from './types.js'
 
 /*
- * Up to 0.8 engines print no quotes around the names of types in casts, nor around the members of a UNION: `CAST(x AS my
- * type)`. Here they get them.
+ * Up to 0.8 engines print some names without quotes: types in casts and the members of a UNION, `CAST(x AS my type)`, and
+ * in queries the columns of USING, EXCLUDE, REPLACE and of a PIVOT's GROUP BY. Here they get them.
  */
 
-/** The catalog with quotes around the names in the types that its macros and tables cast to. */
-export function quoteTypes<T extends Pick<Catalog, 'macros' | 'tables' | 'types'>>(catalog: T): T {
+/** The catalog with quotes around such names in its macros and tables. */
+export function quoteNames<T extends Pick<Catalog, 'macros' | 'tables' | 'types'>>(catalog: T): T {
   const names = new Set(catalog.types.map(({ name }) => name).filter((name) => !parseSimpleType(name)))
   const quoted = (sql: string): string => quoteCasts(sql, names)
   return {
     ...catalog,
-    macros: catalog.macros.map((macro) => ({ ...macro, definition: quoted(macro.definition) })),
+    macros: catalog.macros.map((macro) => ({ ...macro, definition: quoteColumns(quoted(macro.definition)) })),
     tables: catalog.tables.map((table) => inTable(table, quoted)),
   }
 }
@@ -84,4 +84,53 @@ function isType(text: string, names: ReadonlySet<string>): boolean {
   return (
     names.has(item) || parseSimpleType(item) !== undefined || /^(STRUCT|UNION|MAP|ENUM)\(.*\)$/s.test(item)
   )
+}
+
+/** `USING (a, b c)` → `USING ("a", "b c")` and so on. */
+export function quoteColumns(sql: string): string {
+  return tokenize(sql).reduceRight((text, token, i, tokens) => {
+    const open = tokens[i + 1]
+    // An engine prints keywords in capitals; a name of capitals stands in quotes where it is one.
+    if (token.kind !== 'word' || !open || !isSymbol(open, '(')) return text
+    const end = closingBracket(text, open.start)
+    const quote = quoterOf(token.text, tokens[i - 1])
+    if (end === undefined || !quote) return text
+    return `${text.slice(0, open.end)}${quote(text.slice(open.end, end - 1))}${text.slice(end - 1)}`
+  }, sql)
+}
+
+function quoterOf(keyword: string, before: Token | undefined): ((list: string) => string) | undefined {
+  if (keyword === 'USING') return quoteList
+  if (keyword === 'PIVOT') return quoteGroups
+  if (!isSymbol(before, '*') && !isSymbol(before, ')')) return undefined
+  if (keyword === 'EXCLUDE') return quoteList
+  return keyword === 'REPLACE' ? quoteReplaced : undefined
+}
+
+function quoteList(list: string): string {
+  return splitList(list).map(quoteName).join(', ')
+}
+
+function quoteName(name: string): string {
+  return tokenize(name)[0]?.kind === 'quoted' ? name : ident(name)
+}
+
+/** `(a + 1) AS b c, d AS e` → `(a + 1) AS "b c", d AS "e"` */
+function quoteReplaced(list: string): string {
+  const quoted = splitList(list).map((part) => {
+    const as = asIn(part, 0, part.length)
+    return as === undefined ? part : `${part.slice(0, as)} ${quoteName(part.slice(as).trim())}`
+  })
+  return quoted.join(', ')
+}
+
+/** `sum(v) FOR (a) IN (1) GROUP BY b c` → `… GROUP BY "b c"` */
+function quoteGroups(pivot: string): string {
+  let depth = 0
+  const by = tokenize(pivot).find((token, i, tokens) => {
+    if (token.kind === 'symbol' && '([{'.includes(token.text)) depth++
+    if (token.kind === 'symbol' && ')]}'.includes(token.text)) depth--
+    return depth === 0 && isWord(token, 'BY') && isWord(tokens[i - 1], 'GROUP')
+  })
+  return by ? `${pivot.slice(0, by.end)} ${quoteList(pivot.slice(by.end))}` : pivot
 }
