@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, parse } from 'node:path'
 import type { Database, Engines, Export } from '../migration/ports.js'
 import { storageVersionFor } from '../migration/releases.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
+import type { ReadBytes } from '../migration/blocks.js'
 import { storedCatalogDigest } from '../migration/stored-catalog.js'
+import { readStoredNumbers, type StoredNumbers } from '../migration/stored-numbers.js'
 import { reading } from './check-file.js'
 import type { InstalledEngine } from './locate.js'
 import type { EngineProcess } from './process.js'
@@ -96,6 +98,13 @@ export class JobEngines implements Engines {
     }
   }
 
+  async storedNumbers(): Promise<StoredNumbers | undefined> {
+    const { source, header } = this.request
+    const numbers = (readWal?: ReadBytes): Promise<StoredNumbers | undefined> =>
+      reading(source, this.signal, (read) => readStoredNumbers(read, header.storageVersion, readWal))
+    return await (this.wal ? reading(`${source}.wal`, this.signal, numbers) : numbers())
+  }
+
   get targetRelease(): string {
     return this.writer.release
   }
@@ -147,19 +156,23 @@ export class JobEngines implements Engines {
     }
   }
 
-  createTarget(): Promise<Database> {
-    return this.open(this.writer, this.request.destination, 'create')
+  createTarget(name?: string): Promise<Database> {
+    return this.open(this.writer, this.request.destination, 'create', name)
   }
 
-  async openTarget(): Promise<Database> {
+  get targetName(): string {
+    return parse(this.request.destination).name
+  }
+
+  async openTarget(name?: string): Promise<Database> {
     const { destination } = this.request
     // One that somebody else made may have a WAL, which an engine may have to write into the file (our copy of it).
     const wal = await readWal(`${destination}.wal`)
-    return await this.open(this.writer, destination, wal ? 'scratch' : 'read')
+    return await this.open(this.writer, destination, wal ? 'scratch' : 'read', name)
   }
 
-  async openReference(): Promise<Database> {
-    const reference = await this.open(this.writer, '', 'memory')
+  async openReference(name?: string): Promise<Database> {
+    const reference = await this.open(this.writer, '', 'memory', name)
     await reference.lock()
     return reference
   }
@@ -187,12 +200,22 @@ export class JobEngines implements Engines {
     else await this.slot.release(process)
   }
 
-  private async open(engine: InstalledEngine, path: string, mode: OpenMode): Promise<Database> {
+  private async open(
+    engine: InstalledEngine,
+    path: string,
+    mode: OpenMode,
+    name?: string,
+  ): Promise<Database> {
     const process = await this.processOf(engine)
     const id = process.nextSession()
     const sessions = this.sessionsOf.get(process) ?? new Set()
     this.sessionsOf.set(process, sessions.add(id))
-    const printed = await process.open(id, this.options(engine, path, mode), this.patience(), this.signal)
+    const printed = await process.open(
+      id,
+      { ...this.options(engine, path, mode), name },
+      this.patience(),
+      this.signal,
+    )
     return {
       release: engine.release,
       printed,
@@ -246,7 +269,7 @@ export class JobEngines implements Engines {
     return Math.max(LEAST_ENGINE_MEMORY, engine.driver === 'wasm' ? Math.min(share, MOST_WASM_MEMORY) : share)
   }
 
-  private options(engine: InstalledEngine, path: string, mode: OpenMode): OpenOptions {
+  private options(engine: InstalledEngine, path: string, mode: OpenMode): Omit<OpenOptions, 'name'> {
     const { threads, folder, target, header } = this.request
     return {
       path,

@@ -27,6 +27,8 @@ export interface OpenOptions {
   /** The job's folder, for what the engine spills. */
   readonly folder: string
   readonly storageVersion: string | undefined
+  /** The name of the database for statements of its own, where the driver can choose it. */
+  readonly name?: string | undefined
 }
 
 export interface ExportPart {

@@ -11,9 +11,9 @@ export interface BuiltSchema {
 
 /** The same for two catalogs that are equal in everything. */
 export function schemaKey(
-  { schemas, types, sequences, macros, tables, indexes, views }: Catalog,
+  { database, schemas, types, sequences, macros, tables, indexes, views }: Catalog,
   releases: readonly string[],
 ): string {
-  const all = JSON.stringify([releases, schemas, types, sequences, macros, tables, indexes, views])
+  const all = JSON.stringify([releases, database, schemas, types, sequences, macros, tables, indexes, views])
   return createHash('sha256').update(all).digest('hex')
 }

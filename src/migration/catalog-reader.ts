@@ -1,6 +1,7 @@
-import type { Catalog, Column, Index, Sequence, Table, View, ViewColumn } from './catalog.js'
+import type { Catalog, Column, Index, Macro, Sequence, Table, View, ViewColumn } from './catalog.js'
 import { readCollations } from './collation.js'
 import { readColumnRows } from './column-rows.js'
+import { callMacro } from './ddl.js'
 import { flag, groupBy, list, optionalText, text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
 import { ident, qualified } from './sql.js'
@@ -9,7 +10,7 @@ import { type Fits, generatedExpressions, type KeyedTable, readConstraints } fro
 import { readUserTypes, TypeReader } from './type-reader.js'
 
 /** A catalog whose views have not been tried yet: trying one may run what a stranger wrote. */
-export type TableCatalog = Omit<Catalog, 'views' | 'macros'> & {
+export type TableCatalog = Omit<Catalog, 'views' | 'macros' | 'database'> & {
   /** The views as the file holds them. */
   readonly viewRows: readonly Row[]
   /** Columns that are recorded in the file, of tables and views, by schema and name. */
@@ -255,6 +256,31 @@ export async function readViews(
     }
   }
   return Promise.all(viewRows.map(read))
+}
+
+/** What an engine says of something that is not there, or not any more, or outside of the file. */
+const MISSING =
+  /ERR_ACCESS_DENIED|does not exist|not found|is not in the catalog|does not have a column|columns? available but|were altered|FROM clause is missing|positional argument|^(Permission|IO|HTTP|Missing Extension) Error/
+
+/** The macros, each with why it cannot be used if something that it names is missing. Binds them, and reads no row. */
+export function tryMacros(session: Session, macros: readonly Macro[]): Promise<Macro[]> {
+  return Promise.all(
+    macros.map(async (macro) => {
+      const broken = await complaintAbout(session, macro)
+      return broken === undefined ? macro : { ...macro, broken }
+    }),
+  )
+}
+
+export async function complaintAbout(session: Session, macro: Macro): Promise<string | undefined> {
+  try {
+    await session.query(`EXPLAIN ${callMacro(macro)}`)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    // Others may come from the arguments, which are NULL.
+    return MISSING.test(error.message) ? error.message : undefined
+  }
 }
 
 /** The columns that an engine gives for a view, or why it cannot use it. Reads no row. */

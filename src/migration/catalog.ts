@@ -2,6 +2,8 @@ import type { DuckType, TypeName } from './types.js'
 
 /** Everything a database file holds besides rows, as the releases up to 0.8 can tell it. */
 export interface Catalog {
+  /** The name that the database has, where something in it may name the database; else undefined. */
+  readonly database: string | undefined
   /** Schemas other than `main`. */
   readonly schemas: readonly string[]
   readonly types: readonly UserType[]
@@ -32,6 +34,8 @@ export interface Sequence extends ObjectName {
 export interface Macro extends ObjectName {
   /** From the parameter list to the end: `(a, b := 5) AS (a + b)`. */
   readonly definition: string
+  /** Why the source engine cannot use it, where something that it names is missing. */
+  readonly broken?: string
 }
 
 export interface Table extends ObjectName {

@@ -36,11 +36,21 @@ export function typeWarnings(view: View, now: readonly ViewColumn[]): string[] {
   if ('broken' in view.columns) return []
   return view.columns.flatMap(({ name, type }, i) => {
     const after = now[i]?.type ?? type
-    const comparable = parseSimpleType(type) !== undefined && parseSimpleType(after) !== undefined
-    return comparable && type !== after
+    return isComparable(type) && isComparable(after) && unquoted(type) !== unquoted(after)
       ? [`view ${display(view)}: column ${name} was ${type} and is ${after} in the target`]
       : []
   })
+}
+
+/** Enums and other types of the database print as their names in one release, and as what they are in another. */
+function isComparable(type: string): boolean {
+  if (parseSimpleType(type) !== undefined) return true
+  const item = type.replace(/(\[\d*\])+$/, '')
+  return item === type ? /^(STRUCT|MAP)\((?!.*ENUM\()/s.test(type) : isComparable(item)
+}
+
+function unquoted(type: string): string {
+  return type.replaceAll('"', '')
 }
 
 const INTEGERS = new Set([

@@ -1,4 +1,5 @@
 import type { Catalog, Column, Constraint, Table } from './catalog.js'
+import { keepSpelling } from './kept-spelling.js'
 import { closingBracket, isSymbol, isWord, splitList, type Token, tokenize } from './sql.js'
 
 /*
@@ -6,9 +7,11 @@ import { closingBracket, isSymbol, isWord, splitList, type Token, tokenize } fro
  * and lists with every kind of bound, divisions of every type of number.
  */
 
-/** The catalog of a file of 0.8 with expressions that mean the same to a target from 1.0 on. */
-export function keepMeaning(catalog: Catalog, source: string, target: string): Catalog {
-  if (!/^0\.8\./.test(source) || /^0\./.test(target)) return catalog
+/** The catalog of a file with expressions that mean the same to a target from 1.0 on. */
+export function keepMeaning(read: Catalog, source: string, target: string): Catalog {
+  if (/^0\./.test(target)) return read
+  const catalog = /^0\.[678]\./.test(source) ? keepTyped(read) : read
+  if (!/^0\.8\./.test(source)) return catalog
   // Engines print what follows with a bracket around every operation; views are as somebody typed them.
   const printed = (sql: string): string => keepDivision(keepSlices(sql))
   return {
@@ -17,6 +20,15 @@ export function keepMeaning(catalog: Catalog, source: string, target: string): C
     macros: catalog.macros.map((macro) => ({ ...macro, definition: printed(macro.definition) })),
     indexes: catalog.indexes.map((index) => ({ ...index, definition: keepSlices(index.definition) })),
     tables: catalog.tables.map((table) => keepTable(table, printed)),
+  }
+}
+
+/** Views and indexes are as somebody typed them. */
+function keepTyped(catalog: Catalog): Catalog {
+  return {
+    ...catalog,
+    views: catalog.views.map((view) => ({ ...view, query: keepSpelling(view.query) })),
+    indexes: catalog.indexes.map((index) => ({ ...index, definition: keepSpelling(index.definition) })),
   }
 }
 

@@ -16,6 +16,8 @@ interface Columns {
   readonly maps: ReadonlySet<string>
   readonly lists: ReadonlySet<string>
   readonly decimals: ReadonlySet<string>
+  readonly doubles: ReadonlySet<string>
+  readonly dates: ReadonlySet<string>
 }
 
 const calls =
@@ -53,9 +55,49 @@ export const CHANGES: readonly Change[] = [
     holds: (tokens, _, { decimals }) =>
       tokens.some((token, i) => /^(DECIMAL|NUMERIC)$/i.test(token.text) && isCast(tokens, i)) &&
       tokens.some(
-        ({ kind, text }) => (kind === 'number' && /^\d*\.\d/.test(text)) || decimals.has(text.toLowerCase()),
+        ({ kind, text }) =>
+          (kind === 'number' && /^\d*\.\d[^eE]*$/.test(text)) || decimals.has(text.toLowerCase()),
       ),
     what: 'a DECIMAL cast to one of fewer digits was cut and is rounded: write trunc where it has to be cut',
+  },
+  {
+    probe: 'CAST(CAST(1.005 AS DOUBLE) AS DECIMAL(3,2)) = 1.01',
+    holds: (tokens, _, { doubles }) =>
+      tokens.some((token, i) => /^(DECIMAL|NUMERIC)$/i.test(token.text) && isCast(tokens, i)) &&
+      tokens.some(
+        ({ kind, text }) =>
+          (kind === 'number' && /e/i.test(text)) ||
+          (kind === 'word' && /^(DOUBLE|FLOAT|REAL)$/i.test(text)) ||
+          (kind !== 'string' && doubles.has(text.toLowerCase())),
+      ),
+    what: 'a DOUBLE cast to DECIMAL that lies just below the middle, such as 1.005, was rounded up and is rounded down',
+  },
+  {
+    probe: `typeof(date_trunc('month', DATE '2020-01-01')) = 'DATE'`,
+    holds: calls('date_trunc', 'datetrunc'),
+    what: 'date_trunc of a DATE, and to days or more, was a DATE and is a TIMESTAMP: write CAST(date_trunc(…) AS DATE)',
+  },
+  {
+    probe: `typeof(DATE '2020-01-01' + to_days(1)) = 'DATE'`,
+    holds: (tokens, _, { dates }) =>
+      tokens.some((token, i) => isMoved(tokens, i) && /^(INTERVAL|to_\w+s)$/i.test(token.text)) &&
+      tokens.some(
+        ({ kind, text }) =>
+          (kind === 'word' && /^(DATE|current_date|today)$/i.test(text)) ||
+          (kind !== 'string' && dates.has(text.toLowerCase())),
+      ),
+    what: 'a DATE plus or minus an INTERVAL was a DATE and is a TIMESTAMP: write CAST(… AS DATE)',
+  },
+  {
+    probe: `len(map_extract(CAST(NULL AS MAP(VARCHAR, INTEGER)), 'k')) = 0`,
+    holds: (tokens) =>
+      tokens.some(
+        (token, i) =>
+          /^(map_extract|element_at)$/i.test(token.text) &&
+          isSymbol(tokens[i + 1], '(') &&
+          !isWord(tokens[i - 2], 'COALESCE'),
+      ),
+    what: 'the values of a MAP that is NULL were [] and are NULL: write coalesce(map_extract(m, k), [])',
   },
   {
     probe: 'list_position([1], 2) = 0',
@@ -115,6 +157,11 @@ export const CHANGES: readonly Change[] = [
     what: 'the fields of map_entries were k and v and are key and value',
   },
   {
+    probe: `typeof(row(1, 2)) = 'STRUCT(v1 INTEGER, v2 INTEGER)'`,
+    holds: calls('row'),
+    what: 'the fields of row(a, b) were v1 and v2 and have no names: write struct_pack(v1 := a, v2 := b)',
+  },
+  {
     probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
@@ -124,6 +171,13 @@ export const CHANGES: readonly Change[] = [
 /** Is the type at `i` that of a cast? */
 function isCast(tokens: readonly Token[], i: number): boolean {
   return isWord(tokens[i - 1], 'AS') || isSymbol(tokens[i - 1], ':')
+}
+
+/** Is what begins at `i` added to something, or subtracted from it, as somebody types it or an engine prints it? */
+function isMoved(tokens: readonly Token[], i: number): boolean {
+  const before = (token: Token | undefined): boolean => isSymbol(token, '+') || isSymbol(token, '-')
+  // `x + INTERVAL …`, `x + main.to_days(…)`, `x + CAST('1 day' AS INTERVAL)`, `x + '1 day'::INTERVAL`
+  return [i - 1, i - 3, i - 4, i - 5].some((at) => before(tokens[at])) || before(tokens[i + 2])
 }
 
 function isEquality(tokens: readonly Token[], i: number): boolean {
@@ -177,6 +231,8 @@ function columnsOf({ tables }: Catalog): Columns {
     maps: named(({ kind }) => kind === 'map'),
     lists: named(({ kind }) => kind === 'list'),
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
+    doubles: named((type) => type.kind === 'scalar' && /^(DOUBLE|FLOAT)$/.test(type.name)),
+    dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
   }
 }
 

@@ -3,6 +3,7 @@ import type { BuiltSchema } from './built-schema.js'
 import type { SourceCatalog } from './catalog-reader.js'
 import type { Recent } from './recent.js'
 import type { Scratch } from './scratch.js'
+import type { StoredNumbers } from './stored-numbers.js'
 import type { DuckType } from './types.js'
 
 /** A session that must be closed. */
@@ -42,12 +43,14 @@ export interface Engines {
   openSource(): Promise<Database>
   /** A copy of the source that may be written; it is removed when it is closed. */
   openScratch(): Promise<Scratch & { close(): Promise<void> }>
-  /** The new file, which does not exist yet. */
-  createTarget(): Promise<Database>
+  /** The new file, which does not exist yet, or is empty. `name`: that of the database, for its own statements. */
+  createTarget(name?: string): Promise<Database>
   /** The new file, read-only. */
-  openTarget(): Promise<Database>
+  openTarget(name?: string): Promise<Database>
   /** An empty in-memory database of the target release, which reaches no file at all. */
-  openReference(): Promise<Database>
+  openReference(name?: string): Promise<Database>
+  /** The name that a database of the new file has by itself. */
+  readonly targetName: string
   /** Release of the target and of the reference. */
   readonly targetRelease: string
   /** What earlier jobs of this worker read and built: the files of a fleet tend to hold the same tables. */
@@ -55,6 +58,8 @@ export interface Engines {
   readonly schemas: Recent<BuiltSchema>
   /** What tells the source's catalog from others, without an engine; undefined where only an engine can tell. */
   storedCatalog(): Promise<string | undefined>
+  /** What the numbers in the source's expressions are; undefined where only an engine can read them. */
+  storedNumbers(): Promise<StoredNumbers | undefined>
   /** True when no statement can reach a file outside the job's folder in the source engine. */
   readonly sourceConfined: boolean
   /** The source file, where an engine of the target can attach it. */

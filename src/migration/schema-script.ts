@@ -16,7 +16,7 @@ import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
-import { createBroken } from './stand-ins.js'
+import { type Broken, brokenMacro, brokenView, createBroken } from './stand-ins.js'
 import { qualifyMain } from './search-path.js'
 
 /** The statements that make every object, in an order that works. */
@@ -33,6 +33,8 @@ export interface SchemaScript {
 interface Item {
   readonly what: string
   readonly sql: string
+  /** What else it takes once it is made; gives the statement that made it in the end. */
+  readonly finish?: () => Promise<string>
 }
 
 /**
@@ -48,34 +50,40 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   for (const type of catalog.types) await builder.run(`type ${display(type)}`, createType(type))
   for (const sequence of catalog.sequences)
     for (const sql of createSequence(sequence)) await builder.run(`sequence ${display(sequence)}`, sql)
-  const isBroken = (view: View): boolean => 'broken' in view.columns
-  for (const view of catalog.views.filter(isBroken)) await builder.carryBroken(view, catalog)
+  const brokenOnes = [
+    ...catalog.views.flatMap((view) =>
+      'broken' in view.columns ? [brokenView(view, view.columns.broken)] : [],
+    ),
+    ...catalog.macros.flatMap((macro) =>
+      macro.broken === undefined ? [] : [brokenMacro(macro, macro.broken)],
+    ),
+  ]
+  for (const broken of brokenOnes) await builder.carryBroken(broken, catalog)
   const items: Item[] = [
     ...catalog.tables.map((table) => ({ what: `table ${display(table)}`, sql: createTable(table) })),
-    ...catalog.macros.map((macro) => ({ what: `macro ${display(macro)}`, sql: createMacro(macro) })),
+    ...catalog.macros
+      .filter(({ broken }) => broken === undefined)
+      .map((macro) => ({ what: `macro ${display(macro)}`, sql: createMacro(macro) })),
   ]
-  const views = catalog.views.filter((view) => !isBroken(view))
+  const views = catalog.views.filter((view) => !('broken' in view.columns))
   // A macro may read a view: only then views come before what is left.
   const waiting = await builder.fixpoint(items)
   const viewsNow = waiting.length > 0 ? views : []
-  const left = await builder.fixpoint([...waiting, ...viewsNow.map(viewItem)])
+  const left = await builder.fixpoint([...waiting, ...viewsNow.map((view) => builder.viewItem(view))])
   builder.refuse(left)
   const tables = builder.take()
   for (const index of catalog.indexes) await builder.run(`index ${display(index)}`, createIndex(index))
   const indexes = builder.take()
-  builder.refuse(await builder.fixpoint(waiting.length > 0 ? [] : views.map(viewItem)))
-  for (const view of views) await builder.compareView(view)
-  for (const view of catalog.views.filter(isBroken)) await builder.noteRepaired(view)
+  builder.refuse(
+    await builder.fixpoint(waiting.length > 0 ? [] : views.map((view) => builder.viewItem(view))),
+  )
+  for (const broken of brokenOnes) await builder.noteBroken(broken)
   const warnings = [
     ...builder.warnings,
     ...divisionWarnings(catalog, source, reference.release),
     ...(await meaningWarnings(reference, catalog, source)),
   ]
   return { tables, indexes, views: builder.take(), warnings }
-}
-
-function viewItem(view: View): Item {
-  return { what: `view ${display(view)}`, sql: createView(view) }
 }
 
 class Builder {
@@ -106,10 +114,10 @@ class Builder {
     }
   }
 
-  private async attempt({ what, sql }: Item): Promise<boolean> {
+  private async attempt({ what, sql, finish }: Item): Promise<boolean> {
     try {
       await this.session.query(sql)
-      this.done.push(sql)
+      this.done.push(finish ? await finish() : sql)
       return true
     } catch (error) {
       if (!(error instanceof SqlError)) throw error
@@ -122,40 +130,52 @@ class Builder {
     if (first) throw refused(first.what, this.errors.get(first.what) ?? '')
   }
 
-  /** A view that the source cannot use is carried as it is: broken it was, broken it stays. */
-  async carryBroken(view: View, catalog: Catalog): Promise<void> {
-    const statements = await createBroken(this.session, view, catalog)
-    const why = 'broken' in view.columns ? view.columns.broken : ''
-    if (!statements) throw refused(viewItem(view).what, `the source cannot use it either (${why})`)
+  /** What the source cannot use is carried as it is: broken it was, broken it stays. */
+  async carryBroken(broken: Broken, catalog: Catalog): Promise<void> {
+    const statements = await createBroken(this.session, broken, catalog)
+    if (!statements) throw refused(broken.what, `the source cannot use it either (${broken.why})`)
     this.done.push(...statements)
   }
 
-  async noteRepaired(view: View): Promise<void> {
-    const what = viewItem(view).what
-    const now = await describeView(this.session, qualified(view.schema, view.name))
-    const why = 'broken' in view.columns ? view.columns.broken : ''
-    this.warnings.push(
-      'broken' in now
-        ? `${what} was broken already and is kept as it is: ${why}`
-        : `${what} was broken in the source (${why}) and works in the target`,
-    )
+  async noteBroken({ what, why, use }: Broken): Promise<void> {
+    if (await this.refuses(`EXPLAIN ${use}`))
+      this.warnings.push(`${what} was broken already and is kept as it is: ${why}`)
+    // An extension that our reader lacks says nothing about the source.
+    else if (!/\bextension\b/i.test(why))
+      this.warnings.push(`${what} was broken in the source (${why}) and works in the target`)
+  }
+
+  private async refuses(sql: string): Promise<boolean> {
+    try {
+      await this.session.query(sql)
+      return false
+    } catch (error) {
+      if (error instanceof SqlError) return true
+      throw error
+    }
+  }
+
+  viewItem(view: View): Item {
+    const [what, sql] = [`view ${display(view)}`, createView(view)]
+    return { what, sql, finish: () => this.withColumns(what, sql, view) }
   }
 
   /** Column names of a view may depend on the release; where they differ they are written out. */
-  async compareView(view: View): Promise<void> {
-    if ('broken' in view.columns) return
+  private async withColumns(what: string, sql: string, view: View): Promise<string> {
+    if ('broken' in view.columns) return sql
     const name = qualified(view.schema, view.name)
     const now = await describeView(this.session, name)
-    const what = viewItem(view).what
     if ('broken' in now) throw refused(what, now.broken)
     const before = view.columns.map((column) => column.name)
     const after = now.map((column) => column.name)
     this.warnings.push(...typeWarnings(view, now))
-    if (before.join('\0') === after.join('\0')) return
+    if (before.join('\0') === after.join('\0')) return sql
     if (before.length !== after.length)
       throw refused(what, `it had the columns ${before.join(', ')} and would have ${after.join(', ')}`)
-    await this.run(what, `DROP VIEW ${name}`)
-    await this.run(what, createView({ ...view, aliases: `(${names(before)})` }))
+    const named = createView({ ...view, aliases: `(${names(before)})` })
+    await this.session.query(`DROP VIEW ${name}`)
+    await this.session.query(named)
+    return named
   }
 }
 

@@ -5,7 +5,7 @@ import { inThisDatabase } from './catalog-reader.js'
 import { dependencyOrder } from './order.js'
 import { flag, list, text } from './rows.js'
 import { type Session, SqlError } from './session.js'
-import { ident, literal, qualified } from './sql.js'
+import { ident, isSymbol, literal, qualified, tokenize } from './sql.js'
 import { renderType, resolveType } from './types.js'
 
 /** A throwaway copy of the source that is open for writing, and a folder for what it writes. */
@@ -90,8 +90,13 @@ async function requiredArguments(
 }
 
 /** Parameters are stored as columns of a table that does not exist: `"0_macro_parametersm".a`. */
-function withoutPrefix(definition: string, name: string): string {
-  return definition.replaceAll(`${ident(`0_macro_parameters${name}`)}.`, '')
+export function withoutPrefix(definition: string, name: string): string {
+  // Token by token: a text may hold what looks like such a name.
+  return tokenize(definition).reduceRight((now, token, i, tokens) => {
+    const dot = tokens[i + 1]
+    const isPrefix = token.kind === 'quoted' && token.text === `0_macro_parameters${name}`
+    return isPrefix && dot && isSymbol(dot, '.') ? now.slice(0, token.start) + now.slice(dot.end) : now
+  }, definition)
 }
 
 /**

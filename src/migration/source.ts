@@ -1,19 +1,24 @@
 import { isDeepStrictEqual } from 'node:util'
 import { DuckfleetError } from '../errors.js'
 import { type BuiltSchema, schemaKey } from './built-schema.js'
-import type { Catalog, Macro, View } from './catalog.js'
+import type { Catalog, Macro } from './catalog.js'
 import {
+  inThisDatabase,
   readCatalog,
   readRecorded,
   readSequences,
   readViews,
   type SourceCatalog,
   type TableCatalog,
+  tryMacros,
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
+import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
+import { quoteNames } from './printed-names.js'
+import { databaseInUse } from './relations.js'
 import { text } from './rows.js'
 import type { Row } from './session.js'
 import { buildSchema } from './schema-script.js'
@@ -21,6 +26,7 @@ import { keepIntegerDivision } from './changed-meaning.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
 import { hasMapKeys } from './type-reader.js'
+import { writeDoubles } from './typed-numbers.js'
 import { refuseShadows } from './shadows.js'
 import { refuseTornWal } from './wal.js'
 
@@ -32,8 +38,11 @@ export interface Source {
   /** Rows of each table of the plan, in its order. */
   readonly counts: readonly bigint[]
   /** Undefined while they may not be tried yet. */
-  readonly views: readonly View[] | undefined
+  readonly tried: Tried | undefined
 }
+
+/** What has to be tried to know whether it is broken. */
+type Tried = Pick<Catalog, 'views' | 'macros' | 'database'>
 
 /** The statements for the target, and the catalog that they give there. */
 export interface Schema extends BuiltSchema {
@@ -59,8 +68,8 @@ export async function readSource(
     })
     const counts = await countRows(database, plan)
     // Before the export, which the views would wait for otherwise; see readSchema.
-    const views = engines.sourceConfined ? await readViews(database, catalog) : undefined
-    return { database, catalog, plan, counts, views }
+    const tried = engines.sourceConfined ? await tryObjects(database, catalog) : undefined
+    return { database, catalog, plan, counts, tried }
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }
@@ -94,11 +103,20 @@ async function readAllObjects(
   const macros = await listMacros(database)
   refuseShadows(macros)
   const plain = await readPlainMacros(database, macros)
-  if (plain) return { database, catalog: { ...tables, macros: plain } }
+  if (plain) return { database, catalog: await corrected(engines, { ...tables, macros: plain }) }
   // A process of the source engine has one database open at a time.
   await database.close()
-  const catalog = { ...tables, macros: await readMacros(engines, tables, macros) }
+  const catalog = await corrected(engines, {
+    ...tables,
+    macros: await readMacros(engines, tables, macros),
+  })
   return { database: await openSource(engines), catalog }
+}
+
+/** With what the engine leaves out where it prints expressions. */
+async function corrected(engines: Engines, catalog: SourceCatalog): Promise<SourceCatalog> {
+  const numbers = await engines.storedNumbers()
+  return quoteNames(numbers ? writeDoubles(catalog, numbers) : catalog)
 }
 
 async function openSource(engines: Engines): Promise<Database> {
@@ -127,6 +145,21 @@ async function readMacros(
   }
 }
 
+async function tryObjects(database: Database, catalog: SourceCatalog): Promise<Tried> {
+  const [views, macros, name] = await Promise.all([
+    readViews(database, catalog),
+    tryMacros(database, catalog.macros),
+    ownName(database),
+  ])
+  const isNamed = name !== undefined && namesItself({ ...catalog, views, macros }, name)
+  return { views, macros, database: isNamed ? name : undefined }
+}
+
+/** Up to 0.6 a database has no name. */
+async function ownName(database: Database): Promise<string | undefined> {
+  return inThisDatabase(database.release) === '' ? undefined : await databaseInUse(database)
+}
+
 /** Engines nest UNION ALL, and refuse a statement that nests deeper than 1,000 levels. */
 const COUNTED_TOGETHER = 200
 
@@ -149,8 +182,8 @@ async function countRows(database: Database, plan: TransferPlan): Promise<bigint
 }
 
 /**
- * Tries everything in the reference, an empty database of the target, and the views in the source before. Trying a view
- * may run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
+ * Tries everything in the reference, an empty database of the target, and views and macros in the source before. Trying a
+ * view may run what a stranger wrote: an engine that cannot be confined by its process is locked first, and so has to have
  * exported before.
  */
 export async function readSchema(
@@ -158,7 +191,7 @@ export async function readSchema(
   source: Source,
   exported: Promise<unknown>,
 ): Promise<Schema> {
-  const catalog: Catalog = { ...source.catalog, views: source.views ?? (await lateViews(source, exported)) }
+  const catalog: Catalog = { ...source.catalog, ...(source.tried ?? (await tryLate(source, exported))) }
   try {
     const key = schemaKey(catalog, [source.database.release, engines.targetRelease])
     const built = engines.schemas.get(key) ?? (await build(engines, catalog, source.database.release))
@@ -169,14 +202,14 @@ export async function readSchema(
   }
 }
 
-async function lateViews({ database, catalog }: Source, exported: Promise<unknown>): Promise<View[]> {
+async function tryLate({ database, catalog }: Source, exported: Promise<unknown>): Promise<Tried> {
   await exported
   await database.lock()
-  return await readViews(database, catalog)
+  return await tryObjects(database, catalog)
 }
 
 async function build(engines: Engines, catalog: Catalog, from: string): Promise<BuiltSchema> {
-  const reference = await engines.openReference()
+  const reference = await engines.openReference(catalog.database)
   const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
   const script = await buildSchema(reference, { ...catalog, tables }, from)
   const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })

@@ -1,71 +1,124 @@
-import type { Catalog, ObjectName, View, ViewColumn } from './catalog.js'
+import { type Catalog, display, type Macro, type View } from './catalog.js'
 import { ANY_COUNT, callsOf } from './calls.js'
-import { createView } from './ddl.js'
+import { callMacro, createMacro, createView } from './ddl.js'
+import { learn, type Naming, type StandIn } from './missing.js'
 import { type Session, SqlError } from './session.js'
-import { ident, isSymbol, isWord, qualified, type Token, tokenize } from './sql.js'
-import { renderType } from './types.js'
+import { ident, qualified } from './sql.js'
 
 /**
- * Creates a view whose tables, columns or functions are gone: they are made for a moment, with just enough for the
- * view to bind, and dropped again. What is missing is read from the engine's own complaints. The database must not
- * hold any table yet, so that a stand-in can have the name of a real table that lacks a column.
+ * Creates a view or macro whose tables, columns or functions are gone: they are made for a moment, with just enough for
+ * it to bind, and dropped again. What is missing is read from the engine's own complaints. The database must not hold
+ * any table yet, so that a stand-in can have the name of a real table that lacks a column.
  */
+
+/** A view or macro that the source cannot use. */
+export interface Broken extends Naming {
+  /** Its name for people. */
+  readonly what: string
+  /** What the source engine says. */
+  readonly why: string
+  /** The statement that creates it. */
+  readonly sql: string
+  /** A query that uses it. */
+  readonly use: string
+}
+
+export function brokenView(view: View, why: string): Broken {
+  const { query, recorded } = view
+  const use = `SELECT * FROM ${qualified(view.schema, view.name)}`
+  return { what: `view ${display(view)}`, why, sql: createView(view), query, recorded, use }
+}
+
+export function brokenMacro(macro: Macro, why: string): Broken {
+  const [sql, use] = [createMacro(macro), callMacro(macro)]
+  return { what: `macro ${display(macro)}`, why, sql, query: macro.definition, recorded: [], use }
+}
 
 const MOST_ATTEMPTS = 60
 /** Types to try for a column that nothing is known of. */
 const GUESSES = ['VARCHAR', 'BIGINT', 'DOUBLE', 'TIMESTAMP', 'DATE', 'BOOLEAN', 'VARCHAR[]'] as const
 
-type StandIn =
-  | {
-      readonly kind: 'table'
-      readonly schema: string
-      readonly name: string
-      readonly columns: Map<string, string>
-    }
-  | { readonly kind: 'table-macro'; readonly name: string }
-  | { readonly kind: 'macro'; readonly name: string; readonly type: string }
-
-/** Statements that made the view and left nothing else behind; undefined if no stand-in would do. */
+/** Statements that made it and left nothing else behind; undefined if no stand-in would do. */
 export async function createBroken(
   session: Session,
-  view: View,
+  broken: Broken,
   catalog: Catalog,
 ): Promise<string[] | undefined> {
   for (const guess of GUESSES) {
     const standIns: StandIn[] = []
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const statements = script(view, standIns)
-      const complaint = await tryScript(session, statements)
-      if (complaint === undefined) return statements
-      if (!learn(complaint, standIns, view, catalog, guess)) break
+      const complaint = await attemptWith(session, broken, standIns)
+      if (complaint === undefined) return script(broken, standIns)
+      if (!learn(complaint, standIns, broken, catalog, guess)) break
     }
   }
   return undefined
 }
 
-function script(view: View, standIns: readonly StandIn[]): string[] {
-  return [...standIns.map((standIn) => create(standIn, view)), createView(view), ...standIns.map(drop)]
+/** What holds something comes before it, and goes after it. */
+function inOrder(standIns: readonly StandIn[]): StandIn[] {
+  const rank = ({ kind }: StandIn): number => ['database', 'schema'].indexOf(kind)
+  const holders = standIns.filter((one) => rank(one) >= 0).sort((a, b) => rank(a) - rank(b))
+  return [...holders, ...standIns.filter((one) => rank(one) < 0)]
 }
 
-function create(standIn: StandIn, view: View): string {
+function script(broken: Broken, standIns: readonly StandIn[]): string[] {
+  const ordered = inOrder(standIns)
+  return [...ordered.map((one) => create(one, broken)), broken.sql, ...ordered.reverse().map(drop)]
+}
+
+/** Leaves what it made only if all could be made; what the engine complains of otherwise. */
+async function attemptWith(
+  session: Session,
+  broken: Broken,
+  standIns: readonly StandIn[],
+): Promise<string | undefined> {
+  const made: StandIn[] = []
+  let complaint: string | undefined
+  try {
+    for (const standIn of inOrder(standIns)) {
+      await session.query(create(standIn, broken))
+      made.push(standIn)
+    }
+    await session.query(broken.sql)
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    complaint = error.message
+  }
+  // One by one: no transaction may write to two databases.
+  for (const standIn of made.reverse()) await session.query(drop(standIn))
+  return complaint
+}
+
+function create(standIn: StandIn, { query }: Broken): string {
   switch (standIn.kind) {
+    case 'database':
+      return `ATTACH ':memory:' AS ${ident(standIn.name)}`
+    case 'schema':
+      return `CREATE SCHEMA ${inDatabase(standIn, ident(standIn.name))}`
+    case 'type':
+      return `CREATE TYPE ${qualified(standIn.schema, standIn.name)} AS VARCHAR`
+    case 'sequence':
+      return `CREATE SEQUENCE ${qualified(standIn.schema, standIn.name)}`
     case 'table': {
       const columns = [...standIn.columns].map(([name, type]) => `${ident(name)} ${type}`)
-      return `CREATE TABLE ${qualified(standIn.schema, standIn.name)} (${columns.join(', ')})`
+      return `CREATE TABLE ${inDatabase(standIn, qualified(standIn.schema, standIn.name))} (${columns.join(', ')})`
     }
     case 'table-macro': {
-      const columns = view.recorded.map(
-        ({ name, type }) => `CAST(NULL AS ${safeType(type)}) AS ${ident(name)}`,
-      )
-      const body = `AS TABLE (SELECT ${columns.join(', ') || '1'})`
-      const { named, counts } = callsOf(view.query, standIn.name)
-      return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n, named)}) ${body}`, counts)}`
+      const columns = [...standIn.columns].map(([name, type]) => `CAST(NULL AS ${type}) AS ${ident(name)}`)
+      const body = `AS TABLE (SELECT ${columns.join(', ')})`
+      const { named, counts } = callsOf(query, standIn.name)
+      return `CREATE MACRO ${qualified(standIn.schema, standIn.name)}${variants((n) => `(${parameters(n, named)}) ${body}`, counts)}`
     }
     case 'macro':
-      return `CREATE MACRO ${ident(standIn.name)}${variants((n) => `(${parameters(n)}) AS CAST(NULL AS ${standIn.type})`)}`
+      return `CREATE MACRO ${qualified(standIn.schema, standIn.name)}${variants((n) => `(${parameters(n)}) AS CAST(NULL AS ${standIn.type})`)}`
     default:
       return standIn satisfies never
   }
+}
+
+function inDatabase({ database }: { readonly database: string | undefined }, name: string): string {
+  return database === undefined ? name : `${ident(database)}.${name}`
 }
 
 /** One macro that takes any of so many arguments. */
@@ -80,123 +133,21 @@ function parameters(count: number, named: readonly string[] = []): string {
 
 function drop(standIn: StandIn): string {
   switch (standIn.kind) {
+    case 'database':
+      return `DETACH ${ident(standIn.name)}`
+    case 'schema':
+      return `DROP SCHEMA ${inDatabase(standIn, ident(standIn.name))}`
+    case 'type':
+      return `DROP TYPE ${qualified(standIn.schema, standIn.name)}`
+    case 'sequence':
+      return `DROP SEQUENCE ${qualified(standIn.schema, standIn.name)}`
     case 'table':
-      return `DROP TABLE ${qualified(standIn.schema, standIn.name)}`
+      return `DROP TABLE ${inDatabase(standIn, qualified(standIn.schema, standIn.name))}`
     case 'table-macro':
-      return `DROP MACRO TABLE ${ident(standIn.name)}`
+      return `DROP MACRO TABLE ${qualified(standIn.schema, standIn.name)}`
     case 'macro':
-      return `DROP MACRO ${ident(standIn.name)}`
+      return `DROP MACRO ${qualified(standIn.schema, standIn.name)}`
     default:
       return standIn satisfies never
   }
-}
-
-async function tryScript(session: Session, statements: readonly string[]): Promise<string | undefined> {
-  await session.query('BEGIN TRANSACTION')
-  try {
-    for (const statement of statements) await session.query(statement)
-    await session.query('COMMIT')
-    return undefined
-  } catch (error) {
-    await session.query('ROLLBACK')
-    if (!(error instanceof SqlError)) throw error
-    return error.message
-  }
-}
-
-/** Adds what the complaint asks for; false if it is none of the kind that a stand-in helps against. */
-function learn(complaint: string, standIns: StandIn[], view: View, catalog: Catalog, guess: string): boolean {
-  const missing = (what: string): string | undefined =>
-    new RegExp(`${what} with name "?([^"\\n]+?)"? (?:does not exist|is not in the catalog)`).exec(
-      complaint,
-    )?.[1]
-  const tableFunction = missing('Table Function')
-  if (tableFunction !== undefined) return add(standIns, { kind: 'table-macro', name: tableFunction })
-  const table = missing('Table')
-  if (table !== undefined) return addTable(table, standIns, view, catalog)
-  const called = missing('(?:Scalar|Aggregate|Macro)(?: Macro)? ?Function')
-  if (called !== undefined) return add(standIns, { kind: 'macro', name: called, type: guess })
-  const column =
-    /Referenced column "([^"]+)" not found/.exec(complaint)?.[1] ??
-    /does not have a column named "([^"]+)"/.exec(complaint)?.[1]
-  if (column !== undefined) return addColumn(column, complaint, standIns, view, guess)
-  return /Permission|IO Error|HTTP Error|Missing Extension/.test(complaint) && addOutside(standIns, view)
-}
-
-/** For a view that reads something outside the database, which no engine here may touch. */
-function addOutside(standIns: StandIn[], view: View): boolean {
-  const tokens = tokenize(view.query)
-  return tokens.some((token, i) => {
-    const next = tokens[i + 1]
-    if (
-      token.kind === 'word' &&
-      isSymbol(next, '(') &&
-      /^(read_\w+|\w+_scan|glob|parquet_\w+|sniff_csv)$/i.test(token.text)
-    )
-      return add(standIns, { kind: 'table-macro', name: token.text.toLowerCase() })
-    const isFile = next?.kind === 'string' && (isWord(token, 'FROM') || isWord(token, 'JOIN'))
-    const name = next?.text.slice(1, -1).replaceAll("''", "'") ?? ''
-    return isFile && add(standIns, { kind: 'table', schema: 'main', name, columns: recordedColumns(view) })
-  })
-}
-
-function add(standIns: StandIn[], standIn: StandIn): boolean {
-  if (standIns.some(({ kind, name }) => kind === standIn.kind && name === standIn.name)) return false
-  standIns.push(standIn)
-  return true
-}
-
-function addTable(printed: string, standIns: StandIn[], view: View, catalog: Catalog): boolean {
-  const parts = printed.split('.')
-  const name = parts.at(-1) ?? printed
-  const schema = parts.length > 1 ? (parts.at(-2) ?? 'main') : qualifiedSchema(view.query, name)
-  const same = (other: ObjectName): boolean =>
-    other.schema === schema && other.name.toLowerCase() === name.toLowerCase()
-  const table = catalog.tables.find(same)
-  const other = catalog.views.find(same)
-  const columns = table
-    ? new Map(table.columns.map((column) => [column.name, renderType(column.type)]))
-    : recordedColumns(other ?? view)
-  return add(standIns, { kind: 'table', schema, name, columns })
-}
-
-/** The schema that the query names before the table, else `main`. */
-function qualifiedSchema(query: string, table: string): string {
-  const tokens = tokenize(query)
-  const isTable = ({ kind, text }: Token): boolean =>
-    (kind === 'word' || kind === 'quoted') && text.toLowerCase() === table.toLowerCase()
-  const named = tokens.find((_, i) => {
-    const after = tokens[i + 2]
-    return isSymbol(tokens[i + 1], '.') && after !== undefined && isTable(after)
-  })
-  return named?.text ?? 'main'
-}
-
-function addColumn(
-  column: string,
-  complaint: string,
-  standIns: StandIn[],
-  view: View,
-  guess: string,
-): boolean {
-  const tables = standIns.filter((standIn) => standIn.kind === 'table')
-  const named = /(?:Table|Values list) "([^"]+)" does not have/.exec(complaint)?.[1]
-  const table =
-    tables.find(({ name }) => name === named) ?? tables.find(({ columns }) => !columns.has(column))
-  if (!table || table.columns.has(column)) return false
-  const recorded = view.recorded.find(({ name }) => name === column)
-  table.columns.set(column, recorded ? safeType(recorded.type) : guess)
-  return true
-}
-
-function recordedColumns(view: View): Map<string, string> {
-  const columns = view.recorded.map(({ name, type }): [string, string] => [name, safeType(type)])
-  return new Map(columns.length > 0 ? columns : [['stand_in', 'INTEGER']])
-}
-
-/** A type as an old release printed it, if it surely parses; else text. */
-function safeType(printed: ViewColumn['type']): string {
-  return /^[A-Z_ ]+(?:\(\d+,\s*\d+\))?(?:\[\])*$/.test(printed) && !/^(NULL|INVALID|UNKNOWN)/.test(printed)
-    ? printed
-    : 'VARCHAR'
 }

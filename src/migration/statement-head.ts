@@ -1,16 +1,20 @@
 import { DuckfleetError } from '../errors.js'
-import { isSymbol, isWord, type Token, tokenize } from './sql.js'
+import { ident, isSymbol, isWord, type Token, tokenize } from './sql.js'
 
 /**
  * Releases up to 0.8 keep views and indexes as the text that somebody typed: `create view if not exists V as …`,
  * with the name from before a rename. These functions take the part that means something out of it.
  */
 
-/** `CREATE [OR REPLACE] [TEMP] VIEW [IF NOT EXISTS] name [(aliases)] AS query` → aliases with brackets, and query. */
+/**
+ * `CREATE [OR REPLACE] [TEMP] [RECURSIVE] VIEW [IF NOT EXISTS] name [(aliases)] AS query` → aliases with brackets, and
+ * query.
+ */
 export function splitView(sql: string): { aliases: string; query: string } {
   const tokens = tokenize(sql)
   const view = tokens.findIndex((token) => isWord(token, 'VIEW'))
   let at = skipName(tokens, skipIfNotExists(tokens, view + 1))
+  const name = tokens[at - 1]?.text ?? ''
   let aliases = ''
   if (isSymbol(tokens[at], '(')) {
     const close = closing(tokens, at)
@@ -19,7 +23,16 @@ export function splitView(sql: string): { aliases: string; query: string } {
   }
   const query = tokens[at + 1]
   if (view < 0 || !isWord(tokens[at], 'AS') || !query) throw unreadable('view', sql)
-  return { aliases, query: withoutTerminator(sql.slice(query.start)) }
+  const written = withoutTerminator(sql.slice(query.start))
+  return {
+    aliases,
+    query: isWord(tokens[view - 1], 'RECURSIVE') ? recursive(name, aliases, written) : written,
+  }
+}
+
+/** What `CREATE RECURSIVE VIEW` means: the name in the query is that of the statement, whatever the view is called now. */
+function recursive(name: string, aliases: string, query: string): string {
+  return `WITH RECURSIVE ${ident(name)}${aliases} AS (${query}) SELECT * FROM ${ident(name)}`
 }
 
 /** `CREATE [UNIQUE] INDEX [IF NOT EXISTS] [name] ON table [USING ART] (…)` → from the bracket on. */

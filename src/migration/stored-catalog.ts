@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { ReadBytes } from './blocks.js'
 import { currentDatabaseHeader, HEADER_BYTES } from './header.js'
 
@@ -43,30 +43,49 @@ export async function storedCatalogDigest(
   read: ReadBytes,
   storageVersion: number,
 ): Promise<string | undefined> {
-  const layout = LAYOUTS.get(storageVersion)
-  if (layout === undefined) return undefined
-  const stored = await readStored(read)
+  const stored = await readStored(read, MOST_BLOCKS)
   if (stored === undefined) return undefined
   const hash = createHash('sha256').update(`${storageVersion}`)
+  const known = eachPiece(stored, storageVersion, (name, bytes) => {
+    hash.update(`\0${name} ${bytes.length}\0`).update(bytes)
+  })
+  return known ? hash.digest('hex') : undefined
+}
+
+/** Gets what is stored, piece by piece: of an object its frame, and what stands before it, under names. */
+export type Sink = (name: string, bytes: Buffer) => void
+
+/** Does a release store the name of the database with each object? Undefined of a release that is not known. */
+export function namesDatabase(storageVersion: number): boolean | undefined {
+  return LAYOUTS.get(storageVersion)?.namesDatabase
+}
+
+/** Goes through a stored catalog; false where its layout is not the known one, after any number of pieces. */
+export function eachPiece(stored: Buffer, storageVersion: number, sink: Sink): boolean {
+  const layout = LAYOUTS.get(storageVersion)
+  if (layout === undefined) return false
   try {
-    digestSchemas(new StoredReader(stored, hash), layout)
+    readSchemas(new StoredReader(stored, sink), layout)
+    return true
   } catch (error) {
-    if (error instanceof UnknownLayout) return undefined
+    if (error instanceof UnknownLayout) return false
     throw error
   }
-  return hash.digest('hex')
 }
 
 class UnknownLayout extends Error {}
 
-/** The chain of blocks that starts with the catalog; undefined when there is none, or an endless one. */
-async function readStored(read: ReadBytes): Promise<Buffer | undefined> {
+/**
+ * The chain of blocks that starts with the catalog; undefined when there is none, or an endless one, or one of more than
+ * `most` blocks.
+ */
+export async function readStored(read: ReadBytes, most: number): Promise<Buffer | undefined> {
   const header = currentDatabaseHeader(await read(0, HEADER_BYTES))
   if (header === undefined) return undefined
   const pieces: Uint8Array[] = []
   for (let id = BigInt.asIntN(64, header.metaBlock); id !== NO_BLOCK;) {
     const offset = HEADER_BYTES + Number(id) * BLOCK + CHECKSUM_BYTES
-    if (id < 0n || !Number.isSafeInteger(offset) || pieces.length === MOST_BLOCKS) return undefined
+    if (id < 0n || !Number.isSafeInteger(offset) || pieces.length === most) return undefined
     const block = await read(offset, BLOCK - CHECKSUM_BYTES)
     if (block.length < BLOCK - CHECKSUM_BYTES) return undefined
     id = new DataView(block.buffer, block.byteOffset).getBigInt64(0, true)
@@ -75,7 +94,7 @@ async function readStored(read: ReadBytes): Promise<Buffer | undefined> {
   return pieces.length === 0 ? undefined : Buffer.concat(pieces)
 }
 
-function digestSchemas(stored: StoredReader, { rowsPointer, namesDatabase }: Layout): void {
+function readSchemas(stored: StoredReader, { rowsPointer, namesDatabase }: Layout): void {
   const schemas = stored.number32()
   stored.note('schemas', schemas)
   for (let schema = 0; schema < schemas; schema++) {
@@ -113,13 +132,13 @@ function times(count: number, run: () => void): void {
 
 type Counts = readonly [number, number, number, number, number, number, number]
 
-/** Goes through stored bytes, and digests what counts. Throws {@link UnknownLayout} at their end. */
+/** Goes through stored bytes, and passes on what counts. Throws {@link UnknownLayout} at their end. */
 class StoredReader {
   private at = 0
 
   constructor(
     private readonly bytes: Buffer,
-    private readonly hash: Hash,
+    private readonly sink: Sink,
   ) {}
 
   number32(): number {
@@ -134,20 +153,20 @@ class StoredReader {
     this.take(length)
   }
 
-  /** Digests a number under a name. */
+  /** Passes on a number under a name. */
   note(name: string, value: number): void {
-    this.hash.update(`\0${name} ${value}\0`)
+    this.sink(name, Buffer.from(String(value)))
   }
 
-  /** Digests a frame: how many fields it has, how long it is, and its bytes. */
+  /** Passes on a frame: how many fields it has, and its bytes. */
   frame(name: string): void {
-    this.digest(name, this.nextFrame())
+    this.sink(name, this.nextFrame())
   }
 
   /** A frame without its first text. */
   frameAfterText(name: string): void {
     const frame = this.nextFrame()
-    this.digest(name, frame.subarray(textEnd(frame, 0)))
+    this.sink(name, frame.subarray(textEnd(frame, 0)))
   }
 
   /**
@@ -161,27 +180,27 @@ class StoredReader {
     const position = limits + SEQUENCE.limits
     const cycle = position + SEQUENCE.position
     if (frame.length !== cycle + SEQUENCE.cycle) throw new UnknownLayout()
-    this.digest('names', frame.subarray(0, names))
-    this.digest('limits', frame.subarray(limits, position))
-    this.digest('cycle', frame.subarray(cycle))
+    this.sink('names', frame.subarray(0, names))
+    this.sink('limits', frame.subarray(limits, position))
+    this.sink('cycle', frame.subarray(cycle))
   }
 
   /** How many types, sequences, tables, views, macros, table macros and indexes a schema has. */
   counts(): Counts {
     const frame = this.nextFrame()
     if (frame.length !== 28) throw new UnknownLayout()
-    this.digest('counts', frame)
+    this.sink('counts', frame)
     const count = (i: number): number => frame.readUInt32LE(4 * i)
     return [count(0), count(1), count(2), count(3), count(4), count(5), count(6)]
   }
 
   /** The head of a CREATE statement: its kind, database, schema, three switches, and its text. */
   createHead(): void {
-    this.digest('kind', this.take(1))
+    this.sink('kind', this.take(1))
     this.take(this.number32())
-    this.digest('in', this.take(this.number32()))
-    this.digest('switches', this.take(3))
-    this.digest('sql', this.take(this.number32()))
+    this.sink('in', this.take(this.number32()))
+    this.sink('switches', this.take(3))
+    this.sink('sql', this.take(this.number32()))
   }
 
   private nextFrame(): Buffer {
@@ -189,11 +208,6 @@ class StoredReader {
     const frame = this.take(this.number64())
     this.note('fields', fields)
     return frame
-  }
-
-  private digest(name: string, bytes: Uint8Array): void {
-    this.note(name, bytes.length)
-    this.hash.update(bytes)
   }
 
   private take(length: number): Buffer {
@@ -206,7 +220,7 @@ class StoredReader {
 }
 
 /** Offset of what follows the text at `start`. */
-function textEnd(bytes: Buffer, start: number): number {
+export function textEnd(bytes: Buffer, start: number): number {
   const end = start + 4 + (start + 4 <= bytes.length ? bytes.readUInt32LE(start) : 0)
   if (end > bytes.length) throw new UnknownLayout()
   return end

@@ -6,6 +6,7 @@ import { loadTable, refersToItself } from './load.js'
 import { decodedRows, relation } from './plan.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import { text } from './rows.js'
+import { ident } from './sql.js'
 import { readSchema, readSource, type Schema } from './source.js'
 import type { Stopwatch } from './stopwatch.js'
 import { targetError } from './transfer-errors.js'
@@ -47,9 +48,9 @@ export async function transfer(
   // Whoever needs the views before waits for all that the source is read for.
   const early = source.views ? undefined : verify()
   const schema = readSchema(engines, source, early ?? exports.written)
-  const indexed = importTables(target, schema, exports.tables, level)
+  const indexed = importTables(engines, target, schema, exports.tables, level)
   const verified = early ?? verify(indexed)
-  const imported = watch.time('import', () => finishTarget(target, schema, indexed))
+  const imported = watch.time('import', () => finishTarget(schema, indexed))
   await allOrStop(engines, [exported, schema, imported, verified])
   await source.database.close()
   await hooks.imported?.()
@@ -58,7 +59,15 @@ export async function transfer(
     const tables = await verified
     await watch.time('verify', () => verifyTarget(engines, { catalog, reference: wanted, tables, level }))
   }
-  return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
+  const warnings = [...source.catalog.warnings, ...script.warnings, ...nameWarnings(engines, catalog)]
+  return { catalog, rows: Number(rows), warnings }
+}
+
+function nameWarnings({ targetName }: Engines, { database }: Catalog): string[] {
+  if (database === undefined || database.toLowerCase() === targetName.toLowerCase()) return []
+  return [
+    `something in it may name its database ${database}, which is called ${targetName} now: attach it AS ${ident(database)}`,
+  ]
 }
 
 /** All of them, or the first failure, after everything that was under way has stopped. */
@@ -75,34 +84,39 @@ export async function allOrStop(
   }
 }
 
+/** The new file, under the name by which something in it names it. */
+async function reopen(engines: Engines, target: Database, { database }: Catalog): Promise<Database> {
+  if (database === undefined) return target
+  await target.close()
+  return await engines.createTarget(database)
+}
+
 /** Tables, rows and indexes: what keeps more than one core at work. */
 async function importTables(
+  engines: Engines,
   opening: Promise<Database>,
   pending: Promise<Schema>,
   tables: readonly TableExport[],
   level: VerifyLevel,
-): Promise<void> {
-  const target = await opening
+): Promise<Database> {
+  const opened = await opening
   try {
-    const { script } = await pending
+    const { script, catalog } = await pending
+    const target = await reopen(engines, opened, catalog)
     await Promise.all(script.tables.map((statement) => target.query(statement)))
     for (const table of tables) await importTable(target, table)
     if (level === 'none') for (const table of tables) await checkCount(target, table)
     // Whatever comes now reads tables only: views may hold what a stranger wrote.
     await target.lock()
     for (const statement of script.indexes) await target.query(statement)
+    return target
   } catch (error) {
     throw targetError(error, 'the new file')
   }
 }
 
-async function finishTarget(
-  opening: Promise<Database>,
-  pending: Promise<Schema>,
-  indexed: Promise<void>,
-): Promise<void> {
-  await indexed
-  const [target, { script }] = await Promise.all([opening, pending])
+async function finishTarget(pending: Promise<Schema>, indexed: Promise<Database>): Promise<void> {
+  const [target, { script }] = await Promise.all([indexed, pending])
   try {
     await Promise.all(script.views.map((statement) => target.query(statement)))
     await target.query('CHECKPOINT')

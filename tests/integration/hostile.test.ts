@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EngineProcess } from '../../src/engine/process.js'
-import { DuckfleetError } from '../../src/errors.js'
 import { literal } from '../../src/migration/sql.js'
-import type { UpgradeResult } from '../../src/migration/upgrade.js'
 import { ensureEngine } from '../support/engines.js'
 import { fixture } from '../support/fixtures.js'
 import { JobRig } from '../support/job-rig.js'
@@ -104,18 +102,20 @@ describe.each([
     expect(result.warnings.join('\n')).toMatch(/view main\.over_web was broken already and is kept as it is/)
   })
 
-  it('is refused where the target would have to read the canary to take it', async () => {
+  it('keeps macros that the target would bind by reading the canary, and reads nothing', async () => {
     const before = await filesIn(CANARY_FOLDER)
-    const error = await rig.upgrade(join(made, `refused-${release}.duckdb`), NEWEST).then(
-      (result: UpgradeResult): unknown => result,
-      (reason: unknown) => reason,
-    )
-    expect(error).toBeInstanceOf(DuckfleetError)
-    expect(error).toMatchObject({
-      code: 'unsupported',
-      message: expect.stringMatching(/^macro main\.(steal|web) cannot/) as string,
+    let macros: readonly string[] = []
+    const result = await rig.upgrade(join(made, `refused-${release}.duckdb`), NEWEST, {}, async (target) => {
+      macros = await readFrom(
+        target,
+        `SELECT macro_definition FROM duckdb_functions() WHERE NOT internal AND function_type LIKE '%macro'`,
+      )
     })
-    await expectUntouched(before, String(error), rig.slotFolder)
+    await expectUntouched(before, result, rig.slotFolder)
+    expect(macros).toEqual([expect.stringMatching(/read_csv_auto\('(\/tmp\/duckfleet-canary|http:)/)])
+    expect(result.warnings.join('\n')).toMatch(
+      /macro main\.(steal|web) was broken already and is kept as it is/,
+    )
   })
 })
 

@@ -93,15 +93,15 @@ async function requestFor(file: string): Promise<UpgradeRequest> {
 
 type Read = Awaited<ReturnType<typeof readSource>>
 
-async function read(slot: EngineSlot, file: string): Promise<Pick<Read, 'catalog' | 'views' | 'plan'>> {
+async function read(slot: EngineSlot, file: string): Promise<Pick<Read, 'catalog' | 'tried' | 'plan'>> {
   const request = await requestFor(file)
   const reader = chooseReader(request.header, engines)
   const target = chooseTarget('1.5.6', engines)
   const job = await JobEngines.create(slot, request, reader, target, new AbortController().signal)
   try {
-    const { database, catalog, views, plan } = await readSource(job)
+    const { database, catalog, tried, plan } = await readSource(job)
     await database.close()
-    return { catalog, views, plan }
+    return { catalog, tried, plan }
   } finally {
     await job.close()
   }

@@ -4,6 +4,7 @@ import { schemaKey } from '../../src/migration/built-schema.js'
 import { keepRecent } from '../../src/migration/recent.js'
 
 const empty: Catalog = {
+  database: undefined,
   schemas: [],
   types: [],
   sequences: [],

@@ -3,7 +3,7 @@ import { keepIntegerDivision } from '../../src/migration/changed-meaning.js'
 import type { Column, Table } from '../../src/migration/catalog.js'
 import { createSequence, createTable } from '../../src/migration/ddl.js'
 import { dependencyOrder } from '../../src/migration/order.js'
-import { parseMacros } from '../../src/migration/scratch.js'
+import { parseMacros, withoutPrefix } from '../../src/migration/scratch.js'
 import { generatedExpressions } from '../../src/migration/table-reader.js'
 import type { ScalarName } from '../../src/migration/types.js'
 
@@ -60,6 +60,15 @@ describe('parseMacros', () => {
     const named = `CREATE SEQUENCE x\nCREATE MACRO s.t(n) AS TABLE (SELECT 1);\n--;\n${schema}`
     const known = [{ schema: 's', name: 't', parameters: ['n'], scalar: false, definition: '' }]
     expect(() => parseMacros(named, known)).toThrow(/macro s\.t/)
+  })
+})
+
+describe('withoutPrefix', () => {
+  it('leaves texts and other names alone', () => {
+    const printed = `(("0_macro_parametersm""x".a + "0_macro_parametersn".b) || '"0_macro_parametersm""x".a')`
+    expect(withoutPrefix(printed, 'm"x')).toBe(
+      `((a + "0_macro_parametersn".b) || '"0_macro_parametersm""x".a')`,
+    )
   })
 })
 

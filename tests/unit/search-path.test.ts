@@ -31,6 +31,7 @@ function catalog(objects: Partial<Catalog>): Catalog {
   const inBoth = <T extends object>(object: T): (T & { schema: string; name: string })[] =>
     ['main', 's'].map((schema) => ({ ...object, schema, name: 'x' }))
   return {
+    database: undefined,
     schemas: ['s'],
     types: inBoth({ type: { kind: 'enum', labels: ['a'], named: undefined } } as const),
     sequences: inBoth(NUMBERS),

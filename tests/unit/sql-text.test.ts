@@ -47,6 +47,11 @@ describe('splitView', () => {
       '',
       'with q as (select 1) select * from q',
     ],
+    [
+      'create recursive view s."v w"("n") as select 1 union select n + 1 from "v w" -- end\n;',
+      '("n")',
+      'WITH RECURSIVE "v w"("n") AS (select 1 union select n + 1 from "v w") SELECT * FROM "v w"',
+    ],
   ])('takes apart %s', (sql, aliases, query) => {
     expect(splitView(sql)).toEqual({ aliases, query })
   })

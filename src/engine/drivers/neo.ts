@@ -53,7 +53,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
     async open(id, options) {
       const instance = await instanceFor(options)
       const connection = await instance.engine.connect()
-      const database = ident(`duckfleet database ${id}`)
+      const database = ident(options.name ?? `duckfleet database ${id}`)
       sessions.set(id, { connection, instance, database })
       if (options.mode !== 'create' || !(await attachWithoutWal(connection, database, options)))
         await attach(connection, database, options)
