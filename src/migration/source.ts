@@ -12,6 +12,7 @@ import {
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
 import { canMakeNanos } from './releases.js'
+import { incomparableColumns, notCompared } from './generated.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { text } from './rows.js'
@@ -33,6 +34,8 @@ export interface Source {
   readonly counts: readonly bigint[]
   /** Undefined while they may not be tried yet. */
   readonly views: readonly View[] | undefined
+  /** What its owner should know. */
+  readonly warnings: readonly string[]
 }
 
 /** The statements for the target, and the catalog that they give there. */
@@ -53,14 +56,17 @@ export async function readSource(
   const opened = await openSource(engines)
   try {
     const { database, catalog } = await readObjects(engines, opened, stored)
-    const plan = planTransfer(catalog, {
+    const incomparable = await incomparableColumns(database, catalog)
+    const skills = {
       mapKeys: hasMapKeys(database.release),
       makeNanos: canMakeNanos(engines.targetRelease),
-    })
+    }
+    const plan = planTransfer(catalog, skills, incomparable)
     const counts = await countRows(database, plan)
     // Before the export, which the views would wait for otherwise; see readSchema.
     const views = engines.sourceConfined ? await readViews(database, catalog) : undefined
-    return { database, catalog, plan, counts, views }
+    const warnings = [...catalog.warnings, ...notCompared(incomparable)]
+    return { database, catalog, plan, counts, views, warnings }
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }

@@ -52,7 +52,7 @@ export async function transfer(
     const tables = await exports.verified
     await watch.time('verify', () => verifyTarget(engines, { catalog, reference: wanted, tables, level }))
   }
-  return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
+  return { catalog, rows: Number(rows), warnings: [...source.warnings, ...script.warnings] }
 }
 
 /** All of them, or the first failure, after everything that was under way has stopped. */
