@@ -1,6 +1,10 @@
 import { asDuckfleetError, DuckfleetError } from '../errors.js'
 import { SqlError } from './session.js'
 
+/** Complaints about an expression, a name or a value: the file is whole, but this engine cannot do what it holds. */
+const NO_DAMAGE =
+  /^(?:Error: |Opening the database failed with error: )*(?:Binder|Catalog|Parser|Syntax|Not implemented|Conversion|Constraint|Dependency|Invalid Input|Mismatch Type|Missing Extension|Out of Range|Parameter Not Resolved|Permission|Sequence|Settings) Error/i
+
 /** What the source engine refuses to read is damaged or not understood: never a reason to go on without it. */
 export function sourceError(error: unknown, what: string): DuckfleetError {
   if (error instanceof SqlError && /Out of Memory/i.test(error.message))
@@ -11,9 +15,26 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
         cause: error,
       },
     )
+  if (error instanceof SqlError && NO_DAMAGE.test(error.message))
+    return new DuckfleetError(
+      'unsupported',
+      `${what} cannot be read: ${error.message}${advice(error.message)}`,
+      {
+        cause: error,
+      },
+    )
   if (error instanceof SqlError)
     return new DuckfleetError('corrupt', `${what} cannot be read: ${error.message}`, { cause: error })
   return asDuckfleetError(error)
+}
+
+/** WebAssembly engines have no time zones; see `wasm-time-zones.ts` for what is opened nevertheless. */
+function advice(complaint: string): string {
+  if (!/No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/.test(complaint)) return ''
+  return (
+    ' (the file is not damaged: the engine that reads it knows no time zones. Drop the CHECK, DEFAULT or generated ' +
+    'column that computes with TIMESTAMP WITH TIME ZONE, with the file attached in the release that wrote it)'
+  )
 }
 
 /** What the target refuses to write, by name. */
