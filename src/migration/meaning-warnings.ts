@@ -16,6 +16,8 @@ interface Columns {
   readonly maps: ReadonlySet<string>
   readonly lists: ReadonlySet<string>
   readonly decimals: ReadonlySet<string>
+  readonly dates: ReadonlySet<string>
+  readonly timestamps: ReadonlySet<string>
 }
 
 const calls =
@@ -81,6 +83,17 @@ export const CHANGES: readonly Change[] = [
     what: 'the offset in a text that is cast to TIMESTAMP was applied and is ignored: cast it to TIMESTAMPTZ first',
   },
   {
+    probe: `(DATE '2020-10-01' > '2020-9-1') = false`,
+    holds: (tokens, _, { dates, timestamps }) =>
+      tokens.some(({ kind, text }, i) => {
+        if (kind !== 'string' || !/^'\d+-\d+-\d+/.test(text)) return false
+        const names = comparedWith(tokens, i)
+        const likeText = /^'\d{4}-\d\d-\d\d'$/.test(text)
+        return names.some((name) => timestamps.has(name) || (dates.has(name) && !likeText))
+      }),
+    what: `a DATE or TIMESTAMP was compared with a text as text ('2020-01-01 00:00:00' > '2020-01-01' was true) and is compared as a time`,
+  },
+  {
     probe: 'len([1] || CAST(NULL AS INTEGER[])) = 1',
     holds: (tokens, _, { lists }) =>
       tokens.some((token, i) => {
@@ -120,6 +133,22 @@ export const CHANGES: readonly Change[] = [
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
   },
 ]
+
+/** What may stand between a column and the text that it is compared with: `d BETWEEN 'a' AND 'b'`, `(d IN ('a', 'b'))`. */
+const COMPARING = /^(?:[<>=!(),]|IN|NOT|BETWEEN|AND)$/i
+
+/** Names, in lower case, of what a text is compared with. */
+function comparedWith(tokens: readonly Token[], at: number): string[] {
+  let [before, after] = [at - 1, at + 1]
+  const isBetween = (i: number): boolean =>
+    COMPARING.test(tokens[i]?.text ?? '') || tokens[i]?.kind === 'string'
+  while (isBetween(before)) before--
+  while (/^[<>=!(]$/.test(tokens[after]?.text ?? '')) after++
+  const far = (from: number, to: number): boolean => Math.abs(from - to) > 1
+  return [...(far(at, before) ? [tokens[before]] : []), ...(far(at, after) ? [tokens[after]] : [])].map(
+    (token) => token?.text.toLowerCase() ?? '',
+  )
+}
 
 /** Is the type at `i` that of a cast? */
 function isCast(tokens: readonly Token[], i: number): boolean {
@@ -177,6 +206,8 @@ function columnsOf({ tables }: Catalog): Columns {
     maps: named(({ kind }) => kind === 'map'),
     lists: named(({ kind }) => kind === 'list'),
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
+    dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
+    timestamps: named((type) => type.kind === 'scalar' && type.name.startsWith('TIMESTAMP')),
   }
 }
 

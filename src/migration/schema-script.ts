@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type View } from './catalog.js'
+import { type Catalog, display, type Index, type View } from './catalog.js'
 import { describeView } from './catalog-reader.js'
 import {
   createIndex,
@@ -14,6 +14,7 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
+import { castInIndex, castInTable, lacksCast } from './explicit-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
 import { createBroken } from './stand-ins.js'
@@ -32,7 +33,11 @@ export interface SchemaScript {
 
 interface Item {
   readonly what: string
+  /** Without its schema. */
+  readonly name: string
   readonly sql: string
+  /** The same with what the target wants to be written. */
+  readonly repair?: () => Promise<string>
 }
 
 /**
@@ -51,8 +56,17 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const isBroken = (view: View): boolean => 'broken' in view.columns
   for (const view of catalog.views.filter(isBroken)) await builder.carryBroken(view, catalog)
   const items: Item[] = [
-    ...catalog.tables.map((table) => ({ what: `table ${display(table)}`, sql: createTable(table) })),
-    ...catalog.macros.map((macro) => ({ what: `macro ${display(macro)}`, sql: createMacro(macro) })),
+    ...catalog.tables.map((table) => ({
+      what: `table ${display(table)}`,
+      name: table.name,
+      sql: createTable(table),
+      repair: async () => createTable(await castInTable(reference, table)),
+    })),
+    ...catalog.macros.map((macro) => ({
+      what: `macro ${display(macro)}`,
+      name: macro.name,
+      sql: createMacro(macro),
+    })),
   ]
   const views = catalog.views.filter((view) => !isBroken(view))
   // A macro may read a view: only then views come before what is left.
@@ -61,7 +75,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const left = await builder.fixpoint([...waiting, ...viewsNow.map(viewItem)])
   builder.refuse(left)
   const tables = builder.take()
-  for (const index of catalog.indexes) await builder.run(`index ${display(index)}`, createIndex(index))
+  for (const index of catalog.indexes) await builder.index(index, catalog)
   const indexes = builder.take()
   builder.refuse(await builder.fixpoint(waiting.length > 0 ? [] : views.map(viewItem)))
   for (const view of views) await builder.compareView(view)
@@ -75,7 +89,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
 }
 
 function viewItem(view: View): Item {
-  return { what: `view ${display(view)}`, sql: createView(view) }
+  return { what: `view ${display(view)}`, name: view.name, sql: createView(view) }
 }
 
 class Builder {
@@ -91,8 +105,18 @@ class Builder {
     return done
   }
 
-  async run(what: string, sql: string): Promise<void> {
-    if (!(await this.attempt({ what, sql }))) throw refused(what, this.errors.get(what) ?? '')
+  async run(what: string, sql: string, repair?: Item['repair']): Promise<void> {
+    if (!(await this.attempt({ what, sql, ...(repair && { repair }) })))
+      throw refused(what, this.errors.get(what) ?? '')
+  }
+
+  async index(index: Index, { tables }: Catalog): Promise<void> {
+    const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
+    await this.run(
+      `index ${display(index)}`,
+      createIndex(index),
+      table && (async () => createIndex(await castInIndex(this.session, index, table))),
+    )
   }
 
   /** Tries what is left until a round gets nothing done; gives what cannot be done. */
@@ -106,7 +130,7 @@ class Builder {
     }
   }
 
-  private async attempt({ what, sql }: Item): Promise<boolean> {
+  private async attempt({ what, sql, repair }: Omit<Item, 'name'>): Promise<boolean> {
     try {
       await this.session.query(sql)
       this.done.push(sql)
@@ -114,12 +138,19 @@ class Builder {
     } catch (error) {
       if (!(error instanceof SqlError)) throw error
       this.errors.set(what, error.message)
-      return false
+      if (!repair || !lacksCast(error.message)) return false
+      return await this.attempt({ what, sql: await repair() })
     }
   }
 
-  refuse([first]: readonly Item[]): void {
-    if (first) throw refused(first.what, this.errors.get(first.what) ?? '')
+  /** Names the cause: what only waits for another object complains that this one is missing. */
+  refuse(items: readonly Item[]): void {
+    const waits = ({ what }: Item): boolean =>
+      items.some((other) => other.what !== what && isMissing(other.name, this.errors.get(what) ?? ''))
+    const cause = items.find((item) => !waits(item)) ?? items[0]
+    if (!cause) return
+    const others = items.length > 1 ? ` (${items.length - 1} more may only wait for it)` : ''
+    throw refused(cause.what, `${this.errors.get(cause.what) ?? ''}${others}`)
   }
 
   /** A view that the source cannot use is carried as it is: broken it was, broken it stays. */
@@ -157,6 +188,11 @@ class Builder {
     await this.run(what, `DROP VIEW ${name}`)
     await this.run(what, createView({ ...view, aliases: `(${names(before)})` }))
   }
+}
+
+function isMissing(name: string, complaint: string): boolean {
+  const [, missing] = /with name "?(.+?)"? (?:does not exist|is not in the catalog)/.exec(complaint) ?? []
+  return missing !== undefined && missing.toLowerCase().split('.').at(-1) === name.toLowerCase()
 }
 
 function refused(what: string, why: string): DuckfleetError {
