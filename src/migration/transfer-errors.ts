@@ -43,7 +43,15 @@ export function targetError(error: unknown, what: string): DuckfleetError {
   const full = /No space left|not enough space|disk full/i.test(error.message)
   return new DuckfleetError(
     full ? 'no-space' : 'unsupported',
-    `${what} cannot be written: ${error.message}`,
+    `${what} cannot be written: ${error.message}${refusedRows(error.message)}`,
     { cause: error },
+  )
+}
+
+function refusedRows(complaint: string): string {
+  if (!/CHECK constraint failed/.test(complaint)) return ''
+  return (
+    '. Its rows were let in once: a CHECK that looks at the present time or the time zone, or means something else now, ' +
+    'refuses them. Copy them to a table without it, with the release that wrote the file'
   )
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { SqlError } from '../../src/migration/session.js'
-import { sourceError } from '../../src/migration/transfer-errors.js'
+import { sourceError, targetError } from '../../src/migration/transfer-errors.js'
 
 it.each([
   ['Binder Error: No function matches', 'unsupported'],
@@ -23,4 +23,17 @@ it('says what to do about time zones that no engine at hand knows', () => {
     "Binder Error: No function matches the given name and argument types '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'."
   const { message } = sourceError(new SqlError(complaint, ''), 'the file')
   expect(message).toMatch(/the file is not damaged: .* Drop the CHECK, DEFAULT or generated column/)
+})
+
+it('says why rows that were let in are refused now', () => {
+  const refused = new SqlError(
+    'Constraint Error: CHECK constraint failed on table t with expression CHECK((a > now()))',
+    '',
+  )
+  expect(targetError(refused, 'table main.t').message).toMatch(
+    /CHECK\(\(a > now\(\)\)\)\. Its rows were let in once/,
+  )
+  expect(targetError(new SqlError('Constraint Error: Duplicate key', ''), 'table main.t').message).toMatch(
+    /key$/,
+  )
 })
