@@ -27,7 +27,7 @@ export function volatileColumns(
   columns: readonly Generated[],
   macros: readonly { readonly name: string; readonly definition: string }[],
 ): Map<string, string> {
-  const names = volatileMacros(macros)
+  const names = macrosThat(isVolatile, macros)
   return new Map(
     columns.flatMap(({ table, column, expression }): [string, string][] =>
       isVolatile(expression, names)
@@ -37,7 +37,7 @@ export function volatileColumns(
   )
 }
 
-/** Of a file of 0.4 – 0.8: also those that its engine, which may know no time zones, cannot compute. */
+/** Of a file of 0.4 – 0.8: also those that its engine, which may know no time zones, computes otherwise or not at all. */
 export async function incomparableColumns(
   session: Session,
   { tables, macros }: Pick<Catalog, 'tables' | 'macros'>,
@@ -49,8 +49,11 @@ export async function incomparableColumns(
   )
   refuseCounting(all)
   const found = volatileColumns(all, macros)
-  for (const { table, column } of all) {
+  const inexact = macrosThat(isInexact, macros)
+  for (const { table, column, expression } of all) {
     const key = columnKey(table, column)
+    if (!found.has(key) && isInexact(expression, inexact))
+      found.set(key, 'the last digit of a logarithm, a power or a sine depends on the machine')
     const zoned = tables.find((one) => one === table)?.columns.some(({ type }) => JSON.stringify(type).includes('WITH TIME ZONE')) // prettier-ignore
     if (found.has(key) || !zoned) continue
     const complaint = await complaintOf(session, table, column)
@@ -121,14 +124,28 @@ function isVolatile(sql: string, macros: ReadonlySet<string>): boolean {
   })
 }
 
-function volatileMacros(
+/** Functions that C libraries compute, and not alike: that of a WebAssembly engine is another than the target's. */
+const INEXACT = /^(?:a?cos|a?sin|a?tan|atan2|cot|cbrt|exp|gamma|lgamma|ln|log|log2|log10|pow|power)$/i
+
+function isInexact(sql: string, macros: ReadonlySet<string>): boolean {
+  const tokens = tokenize(sql)
+  return tokens.some((token, i) => {
+    const next = tokens[i + 1]
+    if (isSymbol(token, '^') || (isSymbol(token, '*') && isSymbol(next, '*'))) return true
+    if (!(token.kind === 'word' || token.kind === 'quoted') || !isSymbol(next, '(')) return false
+    return INEXACT.test(token.text) || macros.has(token.text.toLowerCase())
+  })
+}
+
+/** Names, in lower case, of macros of which this is true, as it is of what they call. */
+function macrosThat(
+  is: (sql: string, macros: ReadonlySet<string>) => boolean,
   macros: readonly { readonly name: string; readonly definition: string }[],
 ): Set<string> {
   const found = new Set<string>()
   for (let size = -1; size < found.size;) {
     size = found.size
-    for (const { name, definition } of macros)
-      if (isVolatile(definition, found)) found.add(name.toLowerCase())
+    for (const { name, definition } of macros) if (is(definition, found)) found.add(name.toLowerCase())
   }
   return found
 }

@@ -128,6 +128,16 @@ export const CHANGES: readonly Change[] = [
     what: 'the fields of map_entries were k and v and are key and value',
   },
   {
+    probe: `split_part(CAST(NULL AS VARCHAR), ',', 1) = ''`,
+    holds: calls('split_part'),
+    what: `split_part of NULL was '' and is NULL: write coalesce(split_part(s, x, n), '')`,
+  },
+  {
+    probe: `array_to_string(CAST([] AS INTEGER[]), ',') IS NULL`,
+    holds: calls('array_to_string'),
+    what: `array_to_string of an empty list was NULL and is '': write nullif(array_to_string(l, x), '')`,
+  },
+  {
     probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',

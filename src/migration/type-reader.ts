@@ -132,9 +132,13 @@ function inside({ expression, relation }: Probe, part: (whole: string) => string
 
 /** What `CREATE TYPE` made. `folder`: where a small Parquet file may be written and read back. */
 export async function readUserTypes(session: Session, where: string, folder: string): Promise<UserType[]> {
-  const rows = await session.query(
-    `SELECT schema_name, type_name, logical_type FROM duckdb_types() WHERE NOT internal ${where} ORDER BY type_oid`,
-  )
+  const rows = await session
+    .query(
+      `SELECT schema_name, type_name, logical_type FROM duckdb_types() WHERE NOT internal ${where} ORDER BY type_oid`,
+    )
+    .catch((error: unknown) => {
+      throw emptyEnum(error) ?? error
+    })
   const types: UserType[] = []
   for (const row of rows) {
     const schema = text(row, 'schema_name')
@@ -146,6 +150,18 @@ export async function readUserTypes(session: Session, where: string, folder: str
     if (schema !== 'main') await session.query(`SET schema = 'main'`)
   }
   return types
+}
+
+/** 0.8 breaks when it lists a type that is an ENUM without labels. */
+function emptyEnum(error: unknown): DuckfleetError | undefined {
+  if (!(error instanceof Error && /Value::LIST without providing a child-type/.test(error.message)))
+    return undefined
+  return new DuckfleetError(
+    'unsupported',
+    'a type of the file is an ENUM without labels, and its release breaks when it is asked for its types: drop that type, with ' +
+      'the release that wrote the file',
+    { cause: error },
+  )
 }
 
 async function readDefinition(
