@@ -1,20 +1,38 @@
 import type { Index, Table } from './catalog.js'
+import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
-import { ident, splitList } from './sql.js'
+import { ident, isWord, splitList, tokenize } from './sql.js'
 import { isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
 import { renderType } from './types.js'
 
 /*
- * Up to 0.8 an argument of any type is cast to VARCHAR where a function takes nothing else, and so are the values of a CASE
- * where one of them is a text: `length(i)`, `i LIKE '1%'` of an integer. Later releases want such a cast to be written.
+ * Up to 0.8 an argument of any type is cast to VARCHAR where a function takes nothing else: `length(i)`, `i LIKE '1%'` of an
+ * integer. So are the values of a CASE or COALESCE where one of them is a text, also a constant one, of which later
+ * releases make a number: `coalesce(i, '07')`. Later releases want such a cast to be written.
  */
 
 const NO_MATCH = /No function matches the given name and argument types '(.+?)\((.*)\)'\. You might/
-const MIXED_VALUES = /Cannot mix values of type .*VARCHAR.* in CASE expression/
+const MIXED_VALUES = /Cannot mix values of type .*VARCHAR.* in /
 
 /** May a missing cast to VARCHAR be what the target complains of? */
 export function lacksCast(complaint: string): boolean {
   return NO_MATCH.test(complaint) || MIXED_VALUES.test(complaint)
+}
+
+/** Does a table hold an expression that may mean something else without a cast, although no target complains? */
+export function mayMixValues({ columns, constraints }: Table): boolean {
+  return [
+    ...columns.flatMap((column) => [column.default, column.generated]),
+    ...constraints.map((one) => (one.kind === 'check' ? one.expression : undefined)),
+  ].some((sql) => sql !== undefined && mixes(sql))
+}
+
+function mixes(sql: string): boolean {
+  const tokens = tokenize(sql)
+  return (
+    tokens.some((token) => isWord(token, 'CASE') || isWord(token, 'COALESCE')) &&
+    tokens.some(({ kind }) => kind === 'string')
+  )
 }
 
 /** The table with every cast to VARCHAR written that its expressions need; those that need something else as they are. */
@@ -56,40 +74,77 @@ function rowOf({ columns }: Table): string {
 const HEAD = 'SELECT '
 
 async function castIn(target: Session, sql: string, from: string): Promise<string> {
-  if ((await complaintOf(target, `${HEAD}${sql}${from}`)) === undefined) return sql
+  const whole = await describe(target, `${HEAD}${sql}${from}`)
+  if ('type' in whole && !mixes(sql)) return sql
   const tree = await parseSelect(target, `${HEAD}${sql}`)
   if (!isNode(tree)) return sql
-  const complain = async (expression: Node): Promise<string | undefined> =>
-    complaintOf(target, `${await printSelect(target, selecting(tree, expression))}${from}`)
+  const bind: Bind = async (expression) =>
+    describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`)
   const [expression] = expressionsOf(tree)
   if (!expression) return sql
-  const wanted = selecting(tree, await castWithin(expression, complain))
+  const wanted = selecting(tree, await castWithin(expression, bind))
+  if (sameTree(tree, wanted)) return sql
   const printed = await printSelect(target, wanted)
   const same = sameTree(await parseSelect(target, printed), wanted)
   return same && printed.startsWith(HEAD) ? printed.slice(HEAD.length) : sql
 }
 
-type Complain = (expression: Node) => Promise<string | undefined>
+/** The type that the target finds for an expression, or its complaint. */
+type Bind = (expression: Node) => Promise<{ readonly type: string } | { readonly complaint: string }>
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
-async function castWithin(node: Node, complain: Complain): Promise<Node> {
+async function castWithin(node: Node, bind: Bind): Promise<Node> {
   const entries: [string, unknown][] = []
-  for (const [field, child] of Object.entries(node)) entries.push([field, await castChild(child, complain)])
+  for (const [field, child] of Object.entries(node)) entries.push([field, await castChild(child, bind)])
   const inner: Node = Object.fromEntries(entries)
-  if (inner['class'] !== 'FUNCTION' && inner['class'] !== 'CASE') return inner
-  const complaint = await complain(inner)
-  for (const outer of complaint === undefined ? [] : withCasts(inner, complaint))
-    if ((await complain(outer)) === undefined) return outer
+  if (inner['class'] === 'CASE' || inner['type'] === 'OPERATOR_COALESCE') return await castValues(inner, bind)
+  if (inner['class'] !== 'FUNCTION') return inner
+  const found = await bind(inner)
+  for (const outer of 'type' in found ? [] : withCasts(inner, found.complaint))
+    if ('type' in (await bind(outer))) return outer
   return inner
 }
 
-async function castChild(child: unknown, complain: Complain): Promise<unknown> {
+/** Types that give way to VARCHAR: of these and a text, releases up to 0.8 make a text. */
+const GIVES_WAY =
+  /^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|DECIMAL\(.*|FLOAT|DOUBLE)$/
+
+async function castValues(node: Node, bind: Bind): Promise<Node> {
+  const types: string[] = []
+  for (const value of valuesOf(node)) {
+    const found = isNull(value) ? undefined : await bind(value)
+    types.push(found && 'type' in found ? found.type : '')
+  }
+  const mixed = types.includes('VARCHAR') && types.some((type) => GIVES_WAY.test(type))
+  if (!mixed) return node
+  const checks = node['case_checks']
+  if (!Array.isArray(checks)) return { ...node, children: valuesOf(node).map(toText) }
+  const cast = checks.map((check: unknown) =>
+    isNode(check) ? { ...check, then_expr: toText(check['then_expr']) } : check,
+  )
+  return { ...node, case_checks: cast, else_expr: toText(node['else_expr']) }
+}
+
+/** The values that a CASE or COALESCE may give. */
+function valuesOf(node: Node): Node[] {
+  const { case_checks: checks, else_expr: otherwise, children } = node
+  const values = Array.isArray(checks)
+    ? [...checks.map((check: unknown) => (isNode(check) ? check['then_expr'] : undefined)), otherwise]
+    : children
+  return Array.isArray(values) ? (values as unknown[]).filter(isNode) : []
+}
+
+function isNull(node: Node): boolean {
+  return isNode(node['value']) && node['value']['is_null'] === true
+}
+
+async function castChild(child: unknown, bind: Bind): Promise<unknown> {
   if (Array.isArray(child)) {
     const cast: unknown[] = []
-    for (const one of child as unknown[]) cast.push(await castChild(one, complain))
+    for (const one of child as unknown[]) cast.push(await castChild(one, bind))
     return cast
   }
-  return isNode(child) ? await castWithin(child, complain) : child
+  return isNode(child) ? await castWithin(child, bind) : child
 }
 
 /** The node with casts that may help, the likeliest first. */
@@ -104,13 +159,6 @@ function withCasts(node: Node, complaint: string): Node[] {
         const needsCast = (i: number): boolean => wanted[i] === 'VARCHAR' && !TEXT.test(given[i] ?? '')
         return { ...node, children: children.map((one: unknown, i) => (needsCast(i) ? toText(one) : one)) }
       })
-  }
-  const checks = node['case_checks']
-  if (node['class'] === 'CASE' && MIXED_VALUES.test(complaint) && Array.isArray(checks)) {
-    const cast = checks.map((check: unknown) =>
-      isNode(check) ? { ...check, then_expr: toText(check['then_expr']) } : check,
-    )
-    return [{ ...node, case_checks: cast, else_expr: toText(node['else_expr']) }]
   }
   return []
 }
@@ -148,12 +196,12 @@ function statementsOf(tree: Node): Node[] {
   return Array.isArray(tree['statements']) ? (tree['statements'] as unknown[]).filter(isNode) : []
 }
 
-async function complaintOf(target: Session, select: string): Promise<string | undefined> {
+async function describe(target: Session, select: string): ReturnType<Bind> {
   try {
-    await target.query(`DESCRIBE ${select}`)
-    return undefined
+    const [column] = await target.query(`DESCRIBE ${select}`)
+    return { type: column ? text(column, 'column_type') : '' }
   } catch (error) {
-    if (error instanceof SqlError) return error.message
+    if (error instanceof SqlError) return { complaint: error.message }
     throw error
   }
 }

@@ -99,7 +99,8 @@ async function complaintOf(
     await session.query(`SELECT count(hash(${ident(column)})) AS n FROM ${qualified(schema, name)}`)
     return undefined
   } catch (error) {
-    if (error instanceof SqlError) return error.message
+    // Without the list of what could be called instead.
+    if (error instanceof SqlError) return error.message.split(/\.? You might need/, 1)[0]
     throw error
   }
 }

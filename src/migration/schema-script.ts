@@ -14,7 +14,7 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
-import { castInIndex, castInTable, lacksCast } from './explicit-casts.js'
+import { castInIndex, castInTable, lacksCast, mayMixValues } from './explicit-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
 import { createBroken } from './stand-ins.js'
@@ -55,8 +55,11 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
     for (const sql of createSequence(sequence)) await builder.run(`sequence ${display(sequence)}`, sql)
   const isBroken = (view: View): boolean => 'broken' in view.columns
   for (const view of catalog.views.filter(isBroken)) await builder.carryBroken(view, catalog)
+  const tables = await Promise.all(
+    catalog.tables.map(async (table) => (mayMixValues(table) ? await castInTable(reference, table) : table)),
+  )
   const items: Item[] = [
-    ...catalog.tables.map((table) => ({
+    ...tables.map((table) => ({
       what: `table ${display(table)}`,
       name: table.name,
       sql: createTable(table),
@@ -74,7 +77,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const viewsNow = waiting.length > 0 ? views : []
   const left = await builder.fixpoint([...waiting, ...viewsNow.map(viewItem)])
   builder.refuse(left)
-  const tables = builder.take()
+  const made = builder.take()
   for (const index of catalog.indexes) await builder.index(index, catalog)
   const indexes = builder.take()
   builder.refuse(await builder.fixpoint(waiting.length > 0 ? [] : views.map(viewItem)))
@@ -85,7 +88,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
     ...divisionWarnings(catalog, source, reference.release),
     ...(await meaningWarnings(reference, catalog, source)),
   ]
-  return { tables, indexes, views: builder.take(), warnings }
+  return { tables: made, indexes, views: builder.take(), warnings }
 }
 
 function viewItem(view: View): Item {

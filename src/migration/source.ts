@@ -115,7 +115,7 @@ async function openSource(engines: Engines): Promise<Database> {
   if (lost !== undefined)
     throw new DuckfleetError(
       'corrupt',
-      `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): open it with the release that wrote it`,
+      `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): do not open it with the release that wrote it, which would drop them. ATTACH a copy of both there, beside another database, and CHECKPOINT it if the rows are there`,
     )
   return database
 }

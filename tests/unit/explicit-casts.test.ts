@@ -36,6 +36,16 @@ it.each([
     `(CASE  WHEN ((s IS NULL)) THEN (i) ELSE s END <> 'a')`,
     `(CASE  WHEN ((s IS NULL)) THEN (CAST(i AS VARCHAR)) ELSE CAST(s AS VARCHAR) END != 'a')`,
   ],
+  [`(COALESCE(i, '07') <> '7')`, `(COALESCE(CAST(i AS VARCHAR), CAST('07' AS VARCHAR)) != '7')`],
+  [
+    `(CASE  WHEN ((i > 1)) THEN (d) ELSE 'x' END = 'x')`,
+    `(CASE  WHEN ((i > 1)) THEN (CAST(d AS VARCHAR)) ELSE CAST('x' AS VARCHAR) END = 'x')`,
+  ],
+  [
+    `(CASE  WHEN ((i > 1)) THEN ('a') ELSE NULL END = 'x')`,
+    `(CASE  WHEN ((i > 1)) THEN ('a') ELSE NULL END = 'x')`,
+  ],
+  [`(COALESCE(s, 'a') = 'x')`, `(COALESCE(s, 'a') = 'x')`],
   ['(i > 1)', '(i > 1)'],
   ['(nonsense(i) > 1)', '(nonsense(i) > 1)'],
 ])('%s is %s', async (before, after) => {

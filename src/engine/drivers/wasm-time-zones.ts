@@ -12,36 +12,41 @@ import type { OpenOptions } from '../protocol.js'
 
 interface Connection {
   query(sql: string): unknown
+  close(): void
 }
 
 /** More than there are such functions. */
 const MOST_STAND_INS = 60
 
-/** Opens a file of 0.7 or 0.8 that `complaint` kept from being opened; gives the SQL with which a connection uses it. */
+/**
+ * Opens a file of 0.7 or 0.8 that `complaint` kept from being opened; gives the SQL with which a connection uses it.
+ * `anew`: a connection to an engine that has nothing open.
+ */
 export function attachWithStandIns(
-  connection: Connection,
+  anew: () => Connection,
   { path, mode }: Pick<OpenOptions, 'path' | 'mode'>,
   complaint: unknown,
 ): string {
   const name = ident(basename(path, extname(path)))
   const attach = `ATTACH ${literal(path)} AS ${name}${mode === 'read' ? ' (READ_ONLY)' : ''}`
-  const known = new Set<string>()
+  const standIns = new Map<string, string>()
   let error = complaint
-  while (known.size < MOST_STAND_INS) {
+  while (standIns.size < MOST_STAND_INS) {
     const missing = missingFunction(error)
     // One macro takes one number of arguments, and 0.6 lets no macro have the name of a function.
-    if (missing === undefined || known.has(missing.name)) throw complaint
-    known.add(missing.name)
+    if (missing === undefined || standIns.has(missing.name)) throw complaint
+    const signature = `${ident(missing.name)}(${missing.parameters.join(', ')})`
+    standIns.set(missing.name, `CREATE MACRO main.${signature} AS NULL`)
+    // An engine keeps a file locked that it could not attach.
+    const connection = anew()
     try {
-      connection.query(`CREATE MACRO main.${ident(missing.name)}(${missing.parameters.join(', ')}) AS NULL`)
-    } catch {
-      throw complaint
-    }
-    try {
+      for (const macro of standIns.values()) connection.query(macro)
       connection.query(attach)
       return `USE ${name}`
     } catch (next) {
       error = next
+    } finally {
+      connection.close()
     }
   }
   throw complaint

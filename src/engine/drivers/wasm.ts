@@ -124,10 +124,12 @@ function openDatabase(bindings: WasmBindings, options: OpenOptions): () => WasmC
     return () => bindings.connect()
   } catch (error) {
     if (!lacksTimeZones(error)) throw error
-    bindings.reset()
-    const first = bindings.connect()
-    const use = attachWithStandIns(first, options, error)
-    first.close()
+    const anew = (): WasmConnection => {
+      bindings.reset()
+      bindings.dropFiles()
+      return bindings.connect()
+    }
+    const use = attachWithStandIns(anew, options, error)
     return () => {
       const connection = bindings.connect()
       connection.query(use)
