@@ -1,22 +1,23 @@
 import type { Index, Table } from './catalog.js'
+import { type Bind, inOneType, toText } from './one-type.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
-import { ident, isWord, splitList, tokenize } from './sql.js'
+import { ident, splitList, tokenize } from './sql.js'
 import { isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
 import { renderType } from './types.js'
 
 /*
  * Up to 0.8 an argument of any type is cast to VARCHAR where a function takes nothing else: `length(i)`, `i LIKE '1%'` of an
- * integer. So are the values of a CASE or COALESCE where one of them is a text, also a constant one, of which later
- * releases make a number: `coalesce(i, '07')`. Later releases want such a cast to be written.
+ * integer. So is whatever stands beside a text, also a constant one, where one type is needed for all: the values of a
+ * CASE, COALESCE, IN, or list, and dates and times that are compared with a text. Later releases make a number or a time of
+ * the text instead, or refuse: so the casts are written.
  */
 
 const NO_MATCH = /No function matches the given name and argument types '(.+?)\((.*)\)'\. You might/
-const MIXED_VALUES = /Cannot mix values of type .*VARCHAR.* in /
 
 /** May a missing cast to VARCHAR be what the target complains of? */
 export function lacksCast(complaint: string): boolean {
-  return NO_MATCH.test(complaint) || MIXED_VALUES.test(complaint)
+  return NO_MATCH.test(complaint) || /Cannot (?:mix|compare) values of type .*VARCHAR/.test(complaint)
 }
 
 /** Does a table hold an expression that may mean something else without a cast, although no target complains? */
@@ -24,15 +25,11 @@ export function mayMixValues({ columns, constraints }: Table): boolean {
   return [
     ...columns.flatMap((column) => [column.default, column.generated]),
     ...constraints.map((one) => (one.kind === 'check' ? one.expression : undefined)),
-  ].some((sql) => sql !== undefined && mixes(sql))
+  ].some((sql) => sql !== undefined && holdsText(sql))
 }
 
-function mixes(sql: string): boolean {
-  const tokens = tokenize(sql)
-  return (
-    tokens.some((token) => isWord(token, 'CASE') || isWord(token, 'COALESCE')) &&
-    tokens.some(({ kind }) => kind === 'string')
-  )
+function holdsText(sql: string): boolean {
+  return tokenize(sql).some(({ kind }) => kind === 'string')
 }
 
 /** The table with every cast to VARCHAR written that its expressions need; those that need something else as they are. */
@@ -75,7 +72,7 @@ const HEAD = 'SELECT '
 
 async function castIn(target: Session, sql: string, from: string): Promise<string> {
   const whole = await describe(target, `${HEAD}${sql}${from}`)
-  if ('type' in whole && !mixes(sql)) return sql
+  if ('type' in whole && !holdsText(sql)) return sql
   const tree = await parseSelect(target, `${HEAD}${sql}`)
   if (!isNode(tree)) return sql
   const bind: Bind = async (expression) =>
@@ -89,53 +86,17 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
   return same && printed.startsWith(HEAD) ? printed.slice(HEAD.length) : sql
 }
 
-/** The type that the target finds for an expression, or its complaint. */
-type Bind = (expression: Node) => Promise<{ readonly type: string } | { readonly complaint: string }>
-
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
 async function castWithin(node: Node, bind: Bind): Promise<Node> {
   const entries: [string, unknown][] = []
   for (const [field, child] of Object.entries(node)) entries.push([field, await castChild(child, bind)])
   const inner: Node = Object.fromEntries(entries)
-  if (inner['class'] === 'CASE' || inner['type'] === 'OPERATOR_COALESCE') return await castValues(inner, bind)
-  if (inner['class'] !== 'FUNCTION') return inner
-  const found = await bind(inner)
-  for (const outer of 'type' in found ? [] : withCasts(inner, found.complaint))
+  const sound = await inOneType(inner, bind)
+  if (sound['class'] !== 'FUNCTION') return sound
+  const found = await bind(sound)
+  for (const outer of 'type' in found ? [] : withCasts(sound, found.complaint))
     if ('type' in (await bind(outer))) return outer
-  return inner
-}
-
-/** Types that give way to VARCHAR: of these and a text, releases up to 0.8 make a text. */
-const GIVES_WAY =
-  /^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|DECIMAL\(.*|FLOAT|DOUBLE)$/
-
-async function castValues(node: Node, bind: Bind): Promise<Node> {
-  const types: string[] = []
-  for (const value of valuesOf(node)) {
-    const found = isNull(value) ? undefined : await bind(value)
-    types.push(found && 'type' in found ? found.type : '')
-  }
-  const mixed = types.includes('VARCHAR') && types.some((type) => GIVES_WAY.test(type))
-  if (!mixed) return node
-  const checks = node['case_checks']
-  if (!Array.isArray(checks)) return { ...node, children: valuesOf(node).map(toText) }
-  const cast = checks.map((check: unknown) =>
-    isNode(check) ? { ...check, then_expr: toText(check['then_expr']) } : check,
-  )
-  return { ...node, case_checks: cast, else_expr: toText(node['else_expr']) }
-}
-
-/** The values that a CASE or COALESCE may give. */
-function valuesOf(node: Node): Node[] {
-  const { case_checks: checks, else_expr: otherwise, children } = node
-  const values = Array.isArray(checks)
-    ? [...checks.map((check: unknown) => (isNode(check) ? check['then_expr'] : undefined)), otherwise]
-    : children
-  return Array.isArray(values) ? (values as unknown[]).filter(isNode) : []
-}
-
-function isNull(node: Node): boolean {
-  return isNode(node['value']) && node['value']['is_null'] === true
+  return sound
 }
 
 async function castChild(child: unknown, bind: Bind): Promise<unknown> {
@@ -147,20 +108,21 @@ async function castChild(child: unknown, bind: Bind): Promise<unknown> {
   return isNode(child) ? await castWithin(child, bind) : child
 }
 
-/** The node with casts that may help, the likeliest first. */
+/** A call with casts that may help, the likeliest first. */
 function withCasts(node: Node, complaint: string): Node[] {
   const [, name, types = ''] = NO_MATCH.exec(complaint) ?? []
   const children = node['children']
-  if (node['class'] === 'FUNCTION' && name === node['function_name'] && Array.isArray(children)) {
-    const given = splitList(types)
-    return signaturesIn(complaint, name ?? '')
-      .filter((wanted) => wanted.length === children.length)
-      .map((wanted) => {
-        const needsCast = (i: number): boolean => wanted[i] === 'VARCHAR' && !TEXT.test(given[i] ?? '')
-        return { ...node, children: children.map((one: unknown, i) => (needsCast(i) ? toText(one) : one)) }
-      })
-  }
-  return []
+  if (name === undefined || !Array.isArray(children)) return []
+  // The engine calls another function, as it does for split_part: there a text comes first.
+  if (name !== node['function_name'])
+    return [{ ...node, children: children.map((one: unknown, i) => (i === 0 ? toText(one) : one)) }]
+  const given = splitList(types)
+  return signaturesIn(complaint, name)
+    .filter((wanted) => wanted.length === children.length)
+    .map((wanted) => {
+      const needsCast = (i: number): boolean => wanted[i] === 'VARCHAR' && !TEXT.test(given[i] ?? '')
+      return { ...node, children: children.map((one: unknown, i) => (needsCast(i) ? toText(one) : one)) }
+    })
 }
 
 const TEXT = /^(VARCHAR|STRING_LITERAL)$/
@@ -172,11 +134,6 @@ function signaturesIn(complaint: string, name: string): string[][] {
     const at = part.lastIndexOf(`${name}(`)
     return at < 0 ? [] : [splitList(part.slice(at + name.length + 1, part.lastIndexOf(')')))]
   })
-}
-
-function toText(child: unknown): Node {
-  const type = { id: 'VARCHAR', type_info: null }
-  return { class: 'CAST', type: 'OPERATOR_CAST', alias: '', child, cast_type: type, try_cast: false }
 }
 
 /** The tree of a SELECT with another expression. */

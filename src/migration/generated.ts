@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type ObjectName } from './catalog.js'
+import { type Catalog, display, type ObjectName, type Table } from './catalog.js'
 import { type Session, SqlError } from './session.js'
 import { closingBracket, ident, isSymbol, isWord, qualified, splitList, tokenize } from './sql.js'
 
@@ -43,7 +43,7 @@ export async function incomparableColumns(
   { tables, macros }: Pick<Catalog, 'tables' | 'macros'>,
 ): Promise<Incomparable> {
   const all = tables.flatMap((table) =>
-    table.columns.flatMap(({ name, generated }): Generated[] =>
+    table.columns.flatMap(({ name, generated }): (Generated & { readonly table: Table })[] =>
       generated === undefined ? [] : [{ table, column: name, expression: generated }],
     ),
   )
@@ -54,9 +54,9 @@ export async function incomparableColumns(
     const key = columnKey(table, column)
     if (!found.has(key) && isInexact(expression, inexact))
       found.set(key, 'the last digit of a logarithm, a power or a sine depends on the machine')
-    const zoned = tables.find((one) => one === table)?.columns.some(({ type }) => JSON.stringify(type).includes('WITH TIME ZONE')) // prettier-ignore
-    if (found.has(key) || !zoned) continue
-    const complaint = await complaintOf(session, table, column)
+    if (found.has(key)) continue
+    const zoned = table.columns.some(({ type }) => JSON.stringify(type).includes('WITH TIME ZONE'))
+    const complaint = await complaintOf(session, table, column, zoned)
     if (complaint !== undefined)
       found.set(key, `the engine that reads the file cannot compute it: ${complaint}`)
   }
@@ -93,14 +93,17 @@ async function complaintOf(
   session: Session,
   { schema, name }: ObjectName,
   column: string,
+  everyValue: boolean,
 ): Promise<string | undefined> {
   try {
+    const relation = qualified(schema, name)
     // Counted in a way that no engine takes from its statistics.
-    await session.query(`SELECT count(hash(${ident(column)})) AS n FROM ${qualified(schema, name)}`)
+    const query = everyValue ? `SELECT count(hash(${ident(column)})) AS n FROM ${relation}` : `SELECT ${ident(column)} FROM ${relation} LIMIT 0` // prettier-ignore
+    await session.query(query)
     return undefined
   } catch (error) {
     // Without the list of what could be called instead.
-    if (error instanceof SqlError) return error.message.split(/\.? You might need/, 1)[0]
+    if (error instanceof SqlError) return error.message.split(/\.? (?:You might need|To install)/, 1)[0]
     throw error
   }
 }

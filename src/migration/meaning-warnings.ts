@@ -217,7 +217,7 @@ function columnsOf({ tables }: Catalog): Columns {
     lists: named(({ kind }) => kind === 'list'),
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
     dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
-    timestamps: named((type) => type.kind === 'scalar' && type.name.startsWith('TIMESTAMP')),
+    timestamps: named((type) => type.kind === 'scalar' && /^TIMESTAMP(_\w+)?$/.test(type.name)),
   }
 }
 

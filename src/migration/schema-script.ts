@@ -86,7 +86,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const warnings = [
     ...builder.warnings,
     ...divisionWarnings(catalog, source, reference.release),
-    ...(await meaningWarnings(reference, catalog, source)),
+    ...(await meaningWarnings(reference, { ...catalog, tables }, source)),
   ]
   return { tables: made, indexes, views: builder.take(), warnings }
 }

@@ -28,7 +28,7 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
   return asDuckfleetError(error)
 }
 
-/** WebAssembly engines have no time zones; see `wasm-time-zones.ts` for what is opened nevertheless. */
+/** WebAssembly engines have no time zones; see `wasm-attach.ts` for what is opened nevertheless. */
 function advice(complaint: string): string {
   if (!/No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/.test(complaint)) return ''
   return (
