@@ -141,7 +141,10 @@ function hashAndText(value: string): string {
   return `CAST(hash(${value}) AS VARCHAR) || ':' || CAST(${value} AS VARCHAR)`
 }
 
-/** Fields of fields included. An engine makes a copy of the whole struct for each field that is taken out of it. */
+/**
+ * Fields of fields included, and each counted as often as it is nested. An engine makes a copy of the whole struct for each
+ * field that is taken out of it.
+ */
 const MOST_FIELDS_APART = 64
 
 const MOST_LAMBDAS = 6
@@ -150,8 +153,9 @@ function isWide(type: DuckType): boolean {
   return leaves(type) > MOST_FIELDS_APART
 }
 
-function leaves(type: DuckType): number {
-  return type.kind === 'struct' ? type.fields.reduce((sum, field) => sum + leaves(field.type), 0) : 1
+function leaves(type: DuckType, depth = 0): number {
+  if (type.kind !== 'struct') return depth
+  return type.fields.reduce((sum, field) => sum + leaves(field.type, depth + 1), 0)
 }
 
 /** In halves of halves: engines refuse, or break on, what nests as deep as a struct of some hundred fields is wide. */

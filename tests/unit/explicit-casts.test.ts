@@ -72,3 +72,8 @@ it('writes the casts of defaults, generated columns and indexes, so that the tar
   expect(cast.definition).toBe('((length(CAST(i AS VARCHAR))), s)')
   await target.query(createIndex(cast))
 })
+
+it('leaves everything as it is for a target that casts by itself', async () => {
+  const table: Table = { ...TABLE, constraints: [{ kind: 'check', expression: `(i IN ('1'))` }] }
+  expect(await castInTable({ ...(await openTarget()), release: '0.8.1' }, table)).toEqual(table)
+})
