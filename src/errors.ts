@@ -3,8 +3,8 @@
  *
  * - `usage`: the command or configuration is wrong; nothing was tried.
  * - `unreadable`: the file is no database, is encrypted, or no installed engine opens it: `skipped` or refused.
- * - `corrupt`: the file says it is a database, but its content cannot be read: trying again gives the same.
- * - `unsupported`: something in the file cannot be carried over; the message names it.
+ * - `corrupt`: the file says it is a database, but it is damaged: trying again gives the same.
+ * - `unsupported`: something in the file, which is whole, cannot be read or carried over; the message names it.
  * - `difference`: the finished file is not equal to the source; the message names what differs.
  * - `engine`: an engine process crashed, hung or grew too far.
  * - `no-space`: the work disk or the destination is full: worth another try later, or elsewhere.

@@ -4,6 +4,7 @@ import { readColumnRows } from './column-rows.js'
 import { callMacro } from './ddl.js'
 import { flag, groupBy, list, optionalText, text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
+import { refuseEngineNames } from './shadows.js'
 import { ident, qualified } from './sql.js'
 import { splitIndex, splitView } from './statement-head.js'
 import { type Fits, generatedExpressions, type KeyedTable, readConstraints } from './table-reader.js'
@@ -44,6 +45,11 @@ export async function readCatalog(session: Session, folder: string): Promise<Tab
     readSequences(session, where),
     readIndexes(session, where),
   ])
+  const schemaNames = schemas.map((row) => text(row, 'schema_name'))
+  refuseEngineNames(
+    schemaNames,
+    tables.map((row) => ({ schema: text(row, 'schema_name'), name: text(row, 'table_name') })),
+  )
   const recorded = await readColumnRows(session, where, [
     ...tables.map((row) => key(row, 'table_name')),
     ...viewRows.map((row) => key(row, 'view_name')),
@@ -63,7 +69,7 @@ export async function readCatalog(session: Session, folder: string): Promise<Tab
     },
   )
   return {
-    schemas: schemas.map((row) => text(row, 'schema_name')),
+    schemas: schemaNames,
     types,
     viewRows,
     recorded,
@@ -158,8 +164,13 @@ async function readTables(
 ): Promise<Table[]> {
   const { tables, columns } = rows
   const constraints = groupBy(rows.constraints, (row) => key(row, 'table_name'))
+  const generated = tables.map((row) => generatedIn(row, columns.get(key(row, 'table_name')) ?? []))
   const collations = await Promise.all(
-    tables.map((row) => readCollations(session, relationOf(row), columns.get(key(row, 'table_name')) ?? [])),
+    tables.map((row, i) => {
+      // A generated column has none of its own, and may be one that this engine cannot compute.
+      const stored = (columns.get(key(row, 'table_name')) ?? []).filter((_, c) => !generated[i]?.has(c))
+      return readCollations(session, relationOf(row), stored)
+    }),
   )
   const keyed: KeyedTable[] = []
   for (const [i, row] of tables.entries()) {
@@ -170,7 +181,10 @@ async function readTables(
     keyed.push({
       schema: text(row, 'schema_name'),
       name: text(row, 'table_name'),
-      columns: await readColumns(row, columns.get(name) ?? [], collations[i] ?? new Map(), types),
+      columns: await readColumns(row, columns.get(name) ?? [], types, {
+        collations: collations[i] ?? new Map(),
+        generated: generated[i] ?? new Map(),
+      }),
       keys: keys.map((c) => list(c, 'columns')),
     })
   }
@@ -212,17 +226,27 @@ function relationOf(table: Row): string {
   return qualified(text(table, 'schema_name'), text(table, 'table_name'))
 }
 
+interface ColumnFacts {
+  /** By name. */
+  readonly collations: ReadonlyMap<string, string>
+  /** Expressions by position. */
+  readonly generated: ReadonlyMap<number, string>
+}
+
+function generatedIn(table: Row, columns: readonly Row[]): ReadonlyMap<number, string> {
+  return generatedExpressions(
+    optionalText(table, 'sql') ?? '',
+    columns.map((row) => text(row, 'data_type')),
+  )
+}
+
 async function readColumns(
   table: Row,
   rows: readonly Row[],
-  collations: ReadonlyMap<string, string>,
   types: TypeReader,
+  { collations, generated }: ColumnFacts,
 ): Promise<Column[]> {
   const relation = relationOf(table)
-  const generated = generatedExpressions(
-    optionalText(table, 'sql') ?? '',
-    rows.map((row) => text(row, 'data_type')),
-  )
   const columns: Column[] = []
   for (const [position, row] of rows.entries()) {
     const name = text(row, 'column_name')
@@ -272,7 +296,7 @@ export function tryMacros(session: Session, macros: readonly Macro[]): Promise<M
   )
 }
 
-export async function complaintAbout(session: Session, macro: Macro): Promise<string | undefined> {
+async function complaintAbout(session: Session, macro: Macro): Promise<string | undefined> {
   try {
     await session.query(`EXPLAIN ${callMacro(macro)}`)
     return undefined

@@ -7,6 +7,7 @@ import type { Engines } from './ports.js'
 import {
   attachSource,
   brokenViews,
+  comparedColumns,
   databaseInUse,
   inDatabase,
   inSource,
@@ -14,10 +15,12 @@ import {
   type Relation,
   relationTerms,
   SOURCE,
+  sourceMacros,
   usingSource,
 } from './relations.js'
 import { text } from './rows.js'
 import type { Session } from './session.js'
+import { refuseShadows } from './shadows.js'
 import { splitIndex } from './statement-head.js'
 import { sourceError } from './transfer-errors.js'
 import type { UpgradeResult, VerifyLevel } from './upgrade.js'
@@ -28,7 +31,9 @@ export async function verifyClone(engines: Engines, level: VerifyLevel): Promise
   try {
     await attachSource(target, engines)
     const database = await databaseInUse(target)
-    const relations = await usingSource(target, () => readRelations(target))
+    const macros = await sourceMacros(target)
+    refuseShadows(macros)
+    const relations = await usingSource(target, () => readRelations(target, macros))
     engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
     const wanted = await usingSource(target, () => readCatalogRows(target, { macros: true }))
     compareCatalogRows(wanted, await readCatalogRows(target, { macros: true }))
@@ -50,7 +55,7 @@ async function compareRelation(
   await compareRelations(
     target,
     display(relation),
-    terms.length > 0 ? relation.columns.map(({ name }) => name) : [],
+    terms.length > 0 ? comparedColumns(relation).map(({ name }) => name) : [],
     { name: 'source', relation: inSource(relation), terms, chained: false },
     { name: 'new file', relation: inDatabase(database, relation), terms, chained: false },
   )
@@ -107,7 +112,7 @@ async function readAll(
   engines: Engines,
   level: VerifyLevel,
 ): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
-  const relations = await readRelations(target)
+  const relations = await readRelations(target, await sourceMacros(target))
   const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
   engines.expectRows(rows)
   for (const relation of level === 'full' ? relations : [])

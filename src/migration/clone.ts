@@ -1,4 +1,5 @@
 import { DuckfleetError } from '../errors.js'
+import { ANY_COUNT } from './calls.js'
 import { display } from './catalog.js'
 import { verifyClone } from './clone-verify.js'
 import { names } from './ddl.js'
@@ -10,13 +11,16 @@ import {
   databaseInUse,
   inDatabase,
   inSource,
+  notComparedOf,
   readRelations,
   type Relation,
   SOURCE,
+  sourceMacros,
   usingSource,
 } from './relations.js'
 import { optionalText, text } from './rows.js'
 import { type Row, SqlError } from './session.js'
+import { refuseShadows } from './shadows.js'
 import { ident, isSymbol, isWord, literal, tokenize } from './sql.js'
 import type { Stopwatch } from './stopwatch.js'
 import type { Step } from './transfer.js'
@@ -39,10 +43,12 @@ export async function clone(
   let warnings: readonly string[] = []
   try {
     await attachSource(target, engines)
+    const macros = await sourceMacros(target)
+    refuseShadows(macros)
     await watch.time('export', () =>
       usingSource(target, async () => {
-        relations = await readRelations(target)
-        warnings = await brokenViews(target)
+        relations = await readRelations(target, macros)
+        warnings = [...(await brokenViews(target)), ...notComparedOf(relations)]
       }),
     )
     engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
@@ -60,7 +66,7 @@ export async function clone(
 async function copyAll(target: Database, relations: readonly Relation[]): Promise<readonly string[]> {
   try {
     const database = await databaseInUse(target)
-    await target.query(`COPY FROM DATABASE ${ident(SOURCE)} TO ${ident(database)} (SCHEMA)`)
+    await copyObjects(target, `COPY FROM DATABASE ${ident(SOURCE)} TO ${ident(database)} (SCHEMA)`)
     const indexes = await target.query(
       `SELECT * FROM duckdb_indexes() WHERE database_name = current_database() ORDER BY index_oid`,
     )
@@ -70,7 +76,7 @@ async function copyAll(target: Database, relations: readonly Relation[]): Promis
     await target.query(`CHECKPOINT ${ident(database)}`)
     return indexes.map((index) => text(index, 'sql'))
   } catch (error) {
-    throw lostType(error) ?? targetError(error, 'the new file')
+    throw lostType(error) ?? ownName(error) ?? targetError(error, 'the new file')
   }
 }
 
@@ -86,6 +92,45 @@ function lostType(error: unknown): DuckfleetError | undefined {
       '--storage-version, and once its .wal is checkpointed, the file is taken as it is; or rename the type',
     { cause: error },
   )
+}
+
+/** An expression that says in which database its sequence or macro is, by the name that its file had. */
+function ownName(error: unknown): DuckfleetError | undefined {
+  const [, name] = (error instanceof Error && /Catalog "([^"]+)" does not exist/.exec(error.message)) || []
+  if (name === undefined) return undefined
+  return new DuckfleetError(
+    'unsupported',
+    `a DEFAULT, CHECK or generated column names a database, ${name}, which is not at hand while a new file is written: leave ` +
+      `the name out (main.q instead of ${name}.main.q), with the DuckDB that wrote the file`,
+    { cause: error },
+  )
+}
+
+/**
+ * The engine copies tables before macros, but binds what their CHECKs, DEFAULTs and generated columns call: so temporary
+ * macros stand in for those that are missing. Nothing is evaluated until the macros themselves are there.
+ */
+async function copyObjects(target: Database, copy: string): Promise<void> {
+  const standIns: string[] = []
+  for (;;) {
+    try {
+      await target.query(copy)
+      break
+    } catch (error) {
+      const [, name] =
+        (error instanceof SqlError &&
+          /(?:Scalar|Macro) Function with name "?(.+?)"? does not exist/.exec(error.message)) ||
+        []
+      if (name === undefined || standIns.includes(name)) throw error
+      standIns.push(name)
+      await target.query(`CREATE TEMP MACRO ${ident(name)}${ANY_COUNT.map(ofArguments).join(', ')}`)
+    }
+  }
+  for (const name of standIns) await target.query(`DROP MACRO temp.main.${ident(name)}`)
+}
+
+function ofArguments(count: number): string {
+  return `(${Array.from({ length: count }, (_, i) => `p${i}`).join(', ')}) AS NULL`
 }
 
 async function buildIndex(target: Database, database: string, index: Row): Promise<void> {

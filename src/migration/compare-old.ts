@@ -26,18 +26,18 @@ export async function compareOld(engines: Engines, level: VerifyLevel): Promise<
   const { catalog, script, reference } = await schema
   const tables = await exported
   await verifyTarget(engines, { catalog, reference, tables, level: level === 'none' ? 'counts' : level })
-  return { catalog, rows: Number(rows), warnings: [...source.catalog.warnings, ...script.warnings] }
+  return { catalog, rows: Number(rows), warnings: [...source.warnings, ...script.warnings] }
 }
 
 /** Proves that a file of 0.4 – 0.8 is a sound database: every value of it is read (`full`), or its catalog. */
 export async function readThroughOld(engines: Engines, level: VerifyLevel): Promise<Outcome> {
-  const { database, catalog, plan, counts } = await readSource(engines, { anew: true })
+  const { database, catalog, plan, counts, warnings } = await readSource(engines, { anew: true })
   const rows = counts.reduce((sum, count) => sum + count, 0n)
   engines.expectRows(rows)
   try {
     for (const table of level === 'full' ? plan : [])
       await database.query(digestQuery(relation(table), tableTerms(table), false))
-    return { catalog, rows: Number(rows), warnings: catalog.warnings }
+    return { catalog, rows: Number(rows), warnings }
   } catch (error) {
     throw sourceError(error, 'the file')
   } finally {

@@ -40,7 +40,7 @@ export async function compareRelations(
 }
 
 /**
- * Compares what one engine read of two relations.
+ * Compares what one engine read of two relations. `explain`: what more to say of a column that differs.
  * @throws DuckfleetError `difference`, naming the table and, where it shows, the column.
  */
 export async function compareWithin(
@@ -49,11 +49,13 @@ export async function compareWithin(
   columns: readonly string[],
   left: Digested & Digest,
   right: Digested & Digest,
+  explain: (column: string) => string = () => '',
 ): Promise<void> {
   compareRows(table, left, right)
   if (left.content === right.content) return
   const column = await columnThatDiffers(session, columns, left, right)
-  throw otherValues(column === undefined ? `table ${table}` : `column ${table}.${column}`, left, right)
+  if (column === undefined) throw otherValues(`table ${table}`, left, right)
+  throw otherValues(`column ${table}.${column}`, left, right, explain(column))
 }
 
 /**
@@ -108,8 +110,8 @@ function only([row]: readonly Row[]): Row {
   return row
 }
 
-function otherValues(what: string, left: Side, right: Side): DuckfleetError {
-  return difference(`${what} has other values in the ${right.name} than in the ${left.name}`)
+function otherValues(what: string, left: Side, right: Side, more = ''): DuckfleetError {
+  return difference(`${what} has other values in the ${right.name} than in the ${left.name}${more}`)
 }
 
 export function difference(message: string): DuckfleetError {

@@ -23,9 +23,11 @@ export function createSequence(sequence: Sequence): string[] {
   const create =
     `CREATE SEQUENCE ${qualified(schema, name)} INCREMENT BY ${increment} MINVALUE ${min} MAXVALUE ${max} ` +
     `START ${next ?? last} ${cycle ? 'CYCLE' : 'NO CYCLE'}`
-  // No START gives an exhausted sequence: its last value is taken instead.
+  // No START gives an exhausted sequence: its last value is taken instead, unless none can be: an engine refuses the
+  // value after which it could not count on.
   const advance = `SELECT nextval(${literal(qualified(schema, name))})`
-  return next === undefined ? [create, advance] : [create]
+  const after = BigInt(last) + BigInt(increment)
+  return next === undefined && after === BigInt.asIntN(64, after) ? [create, advance] : [create]
 }
 
 export function createMacro({ schema, name, definition }: Macro): string {
@@ -45,7 +47,7 @@ function hasDefault(parameter: string): boolean {
 }
 
 /** `body`: a definition from behind its parameters on. */
-export function isTableMacro(body: string): boolean {
+function isTableMacro(body: string): boolean {
   const [as, table] = tokenize(body)
   return isWord(as, 'AS') && isWord(table, 'TABLE')
 }

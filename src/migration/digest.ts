@@ -66,10 +66,17 @@ function hashable({ value, type, cast = false }: DigestTerm): string[] {
       return [value]
     case 'decimal':
       return [value]
+    case 'struct':
+      if (isWide(type)) return [`(${value} IS NULL)`, value, `CAST(${value} AS VARCHAR)`]
+      return [
+        `(${value} IS NULL)`,
+        ...type.fields.flatMap((field) =>
+          hashable({ value: `struct_extract(${value}, ${literal(field.name)})`, type: field.type, cast }),
+        ),
+      ]
     case 'enum':
     case 'alias':
     case 'list':
-    case 'struct':
     case 'map':
     case 'union':
       return [canonical(value, type, cast)]
@@ -92,6 +99,9 @@ function portable({ value, type }: DigestTerm): string {
 function canonical(value: string, type: DuckType, cast: boolean, depth = 0): string {
   switch (type.kind) {
     case 'list': {
+      // Engines bind a lambda in a lambda twice as often as the one around it.
+      if (depth > MOST_LAMBDAS)
+        return whenNull(value, cast ? `CAST(${value} AS VARCHAR)` : hashAndText(value))
       const item = `duckfleet_digest${depth}`
       const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, cast, depth + 1)})`
       return whenNull(
@@ -100,10 +110,14 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
       )
     }
     case 'struct': {
+      if (isWide(type)) return whenNull(value, hashAndText(value))
       const fields = type.fields.map((field) =>
         canonical(`struct_extract(${value}, ${literal(field.name)})`, field.type, cast, depth),
       )
-      return whenNull(value, `'(' || ${fields.join(" || ',' || ")} || ')'`)
+      return whenNull(
+        value,
+        concatenated(["'('", ...fields.flatMap((one) => [one, "','"]).slice(0, -1), "')'"]),
+      )
     }
     case 'scalar':
     case 'decimal':
@@ -114,15 +128,41 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
       return `coalesce(CAST(strlen(${text}) AS VARCHAR) || ':' || ${text}, 'n')`
     }
     case 'map': {
-      // Up to 1.1 {a=NULL} is the text of a NULL and of 'NULL'; the hash tells them apart, but no zero from another.
-      const text = `CAST(${printed(value, type)} AS VARCHAR)`
-      // But up to 0.8 the hash of what a CAST gives depends on where it lies in memory too.
-      const hash = cast ? '' : `CAST(hash(${value}) AS VARCHAR) || ':' || `
-      return whenNull(value, `${hash}${text}`)
+      // Up to 0.8 the hash of a map that a CAST gives depends on where it lies in memory too.
+      return whenNull(value, cast ? `CAST(${value} AS VARCHAR)` : hashAndText(value))
     }
     default:
       return type satisfies never
   }
+}
+
+/** Up to 1.1 {a=NULL} is the text of a NULL and of 'NULL'; the hash tells them apart, but no zero from another. */
+function hashAndText(value: string): string {
+  return `CAST(hash(${value}) AS VARCHAR) || ':' || CAST(${value} AS VARCHAR)`
+}
+
+/**
+ * Fields of fields included, and each counted as often as it is nested. An engine makes a copy of the whole struct for each
+ * field that is taken out of it.
+ */
+const MOST_FIELDS_APART = 64
+
+const MOST_LAMBDAS = 6
+
+function isWide(type: DuckType): boolean {
+  return leaves(type) > MOST_FIELDS_APART
+}
+
+function leaves(type: DuckType, depth = 0): number {
+  if (type.kind !== 'struct') return depth
+  return type.fields.reduce((sum, field) => sum + leaves(field.type, depth + 1), 0)
+}
+
+/** In halves of halves: engines refuse, or break on, what nests as deep as a struct of some hundred fields is wide. */
+function concatenated(parts: readonly string[]): string {
+  if (parts.length <= 4) return parts.join(' || ')
+  const half = Math.ceil(parts.length / 2)
+  return `(${concatenated(parts.slice(0, half))}) || (${concatenated(parts.slice(half))})`
 }
 
 /** Parquet of 0.6 forgets that a timestamp has a time zone, and only text shows the difference. */

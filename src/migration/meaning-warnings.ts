@@ -18,6 +18,7 @@ interface Columns {
   readonly decimals: ReadonlySet<string>
   readonly doubles: ReadonlySet<string>
   readonly dates: ReadonlySet<string>
+  readonly timestamps: ReadonlySet<string>
 }
 
 const calls =
@@ -123,6 +124,17 @@ export const CHANGES: readonly Change[] = [
     what: 'the offset in a text that is cast to TIMESTAMP was applied and is ignored: cast it to TIMESTAMPTZ first',
   },
   {
+    probe: `(DATE '2020-10-01' > '2020-9-1') = false`,
+    holds: (tokens, _, { dates, timestamps }) =>
+      tokens.some(({ kind, text }, i) => {
+        if (kind !== 'string' || !/^'\d+-\d+-\d+/.test(text)) return false
+        const names = comparedWith(tokens, i)
+        const likeText = /^'\d{4}-\d\d-\d\d'$/.test(text)
+        return names.some((name) => timestamps.has(name) || (dates.has(name) && !likeText))
+      }),
+    what: `a DATE or TIMESTAMP was compared with a text as text ('2020-01-01 00:00:00' > '2020-01-01' was true) and is compared as a time`,
+  },
+  {
     probe: 'len([1] || CAST(NULL AS INTEGER[])) = 1',
     holds: (tokens, _, { lists }) =>
       tokens.some((token, i) => {
@@ -162,11 +174,37 @@ export const CHANGES: readonly Change[] = [
     what: 'the fields of row(a, b) were v1 and v2 and have no names: write struct_pack(v1 := a, v2 := b)',
   },
   {
+    probe: `split_part(CAST(NULL AS VARCHAR), ',', 1) = ''`,
+    holds: calls('split_part'),
+    what: `split_part of NULL was '' and is NULL: write coalesce(split_part(s, x, n), '')`,
+  },
+  {
+    probe: `array_to_string(CAST([] AS INTEGER[]), ',') IS NULL`,
+    holds: calls('array_to_string'),
+    what: `array_to_string of an empty list was NULL and is '': write nullif(array_to_string(l, x), '')`,
+  },
+  {
     probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
   },
 ]
+
+/** What may stand between a column and the text that it is compared with: `d BETWEEN 'a' AND 'b'`, `(d IN ('a', 'b'))`. */
+const COMPARING = /^(?:[<>=!(),]|IN|NOT|BETWEEN|AND)$/i
+
+/** Names, in lower case, of what a text is compared with. */
+function comparedWith(tokens: readonly Token[], at: number): string[] {
+  let [before, after] = [at - 1, at + 1]
+  const isBetween = (i: number): boolean =>
+    COMPARING.test(tokens[i]?.text ?? '') || tokens[i]?.kind === 'string'
+  while (isBetween(before)) before--
+  while (/^[<>=!(]$/.test(tokens[after]?.text ?? '')) after++
+  const far = (from: number, to: number): boolean => Math.abs(from - to) > 1
+  return [...(far(at, before) ? [tokens[before]] : []), ...(far(at, after) ? [tokens[after]] : [])].map(
+    (token) => token?.text.toLowerCase() ?? '',
+  )
+}
 
 /** Is the type at `i` that of a cast? */
 function isCast(tokens: readonly Token[], i: number): boolean {
@@ -233,6 +271,7 @@ function columnsOf({ tables }: Catalog): Columns {
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
     doubles: named((type) => type.kind === 'scalar' && /^(DOUBLE|FLOAT)$/.test(type.name)),
     dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
+    timestamps: named((type) => type.kind === 'scalar' && /^TIMESTAMP(_\w+)?$/.test(type.name)),
   }
 }
 

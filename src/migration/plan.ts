@@ -3,6 +3,7 @@ import { type Catalog, type Column, display, type Table } from './catalog.js'
 import { carrierOf, type Codec, decode, encode } from './codec.js'
 import { planCodec, printsDifferently, type SourceSkills, type TargetSkills } from './codec-plan.js'
 import type { DigestTerm } from './digest.js'
+import { columnKey, type Incomparable } from './generated.js'
 import { dependencyOrder } from './order.js'
 import type { Export } from './ports.js'
 import { ident, literal, qualified } from './sql.js'
@@ -19,7 +20,7 @@ export interface TablePlan {
   readonly table: Table
   /** Stored columns: these are loaded. */
   readonly columns: readonly ColumnPlan[]
-  /** Generated columns: their values travel too, only to be compared. */
+  /** Generated columns that can be compared: their values travel too, only for that. */
   readonly generated: readonly ColumnPlan[]
 }
 
@@ -30,13 +31,16 @@ export type TransferPlan = readonly TablePlan[]
 export function planTransfer(
   catalog: Pick<Catalog, 'tables'>,
   skills: SourceSkills & TargetSkills,
+  incomparable: Incomparable = new Map(),
 ): TransferPlan {
   return dependencyOrder(catalog.tables).map((table) => {
     const columns = table.columns.map((column, i) => planColumn(table, column, `c${i}`, skills))
     return {
       table,
       columns: columns.filter(({ column }) => column.generated === undefined),
-      generated: columns.filter(({ column }) => column.generated !== undefined),
+      generated: columns.filter(
+        ({ column }) => column.generated !== undefined && !incomparable.has(columnKey(table, column.name)),
+      ),
     }
   })
 }

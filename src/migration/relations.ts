@@ -1,6 +1,7 @@
-import { type Constraint, display, type ObjectName } from './catalog.js'
+import { type Constraint, display, type Macro, type ObjectName } from './catalog.js'
 import { describeView } from './catalog-reader.js'
 import type { DigestTerm } from './digest.js'
+import { columnKey, type Incomparable, notCompared, volatileColumns } from './generated.js'
 import type { TypedColumn } from './lookups.js'
 import type { Engines } from './ports.js'
 import { compareReleases } from './releases.js'
@@ -19,6 +20,8 @@ export interface Relation {
   readonly schema: string
   readonly name: string
   readonly columns: readonly (TypedColumn & { readonly stored: boolean })[]
+  /** Generated columns that are not compared. */
+  readonly incomparable: Incomparable
   readonly rows: bigint
   readonly constraints: readonly Constraint[]
 }
@@ -57,8 +60,25 @@ export async function usingSource<T>(session: Session, work: () => Promise<T>): 
   return result
 }
 
+/** The source's macros. Asked for while the source is not in use: one may have the name of what lists them. */
+export async function sourceMacros(session: Session): Promise<Macro[]> {
+  try {
+    const rows = await session.query(
+      `SELECT schema_name, function_name, coalesce(macro_definition, '') AS definition FROM duckdb_functions()
+       WHERE function_type IN ('macro', 'table_macro') AND NOT internal AND database_name = '${SOURCE}'`,
+    )
+    return rows.map((row) => ({
+      schema: text(row, 'schema_name'),
+      name: text(row, 'function_name'),
+      definition: text(row, 'definition'),
+    }))
+  } catch (error) {
+    throw sourceError(error, 'its catalog')
+  }
+}
+
 /** Tables of the source, in the order in which they were made. */
-export async function readRelations(session: Session): Promise<Relation[]> {
+export async function readRelations(session: Session, macros: readonly Macro[]): Promise<Relation[]> {
   try {
     const from = `WHERE database_name = '${SOURCE}'`
     const tables = await session.query(
@@ -78,8 +98,13 @@ export async function readRelations(session: Session): Promise<Relation[]> {
         all.map((column) => text(column, 'data_type')),
       )
       const [count] = await session.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${inSource(name)}`)
+      const expressions = [...generated].map(([i, expression]) => {
+        const column = all[i]
+        return { table: name, column: column ? text(column, 'column_name') : '', expression }
+      })
       relations.push({
         ...name,
+        incomparable: volatileColumns(expressions, macros),
         columns: all.map((column, i) => ({
           name: text(column, 'column_name'),
           type: text(column, 'data_type'),
@@ -144,9 +169,19 @@ export function inDatabase(database: string, { schema, name }: ObjectName): stri
   return `${ident(database)}.${qualified(schema, name)}`
 }
 
+/** Columns whose values are compared. */
+export function comparedColumns(relation: Relation): Relation['columns'] {
+  return relation.columns.filter(({ name }) => !relation.incomparable.has(columnKey(relation, name)))
+}
+
+/** A warning for each column that is not compared. */
+export function notComparedOf(relations: readonly Relation[]): string[] {
+  return relations.flatMap(({ incomparable }) => notCompared(incomparable))
+}
+
 /** What to digest of a table. */
 export function relationTerms(relation: Relation): DigestTerm[] {
-  return relation.columns.map(({ name, type }) => ({
+  return comparedColumns(relation).map(({ name, type }) => ({
     value: ident(name),
     type: parseSimpleType(type) ?? 'opaque',
   }))

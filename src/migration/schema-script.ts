@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type View } from './catalog.js'
+import { type Catalog, display, type Index, type View } from './catalog.js'
 import { describeView } from './catalog-reader.js'
 import {
   createIndex,
@@ -14,6 +14,7 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
+import { castInIndex, castInTable, lacksCast, mayMixValues } from './explicit-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
 import { type Broken, brokenMacro, brokenView, createBroken } from './stand-ins.js'
@@ -32,9 +33,13 @@ export interface SchemaScript {
 
 interface Item {
   readonly what: string
+  /** Without its schema. */
+  readonly name: string
   readonly sql: string
   /** What else it takes once it is made; gives the statement that made it in the end. */
   readonly finish?: () => Promise<string>
+  /** The same with what the target wants to be written. */
+  readonly repair?: () => Promise<string>
 }
 
 /**
@@ -59,11 +64,19 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
     ),
   ]
   for (const broken of brokenOnes) await builder.carryBroken(broken, catalog)
+  const tables = await Promise.all(
+    catalog.tables.map(async (table) => (mayMixValues(table) ? await castInTable(reference, table) : table)),
+  )
   const items: Item[] = [
-    ...catalog.tables.map((table) => ({ what: `table ${display(table)}`, sql: createTable(table) })),
+    ...tables.map((table) => ({
+      what: `table ${display(table)}`,
+      name: table.name,
+      sql: createTable(table),
+      repair: async () => createTable(await castInTable(reference, table)),
+    })),
     ...catalog.macros
       .filter(({ broken }) => broken === undefined)
-      .map((macro) => ({ what: `macro ${display(macro)}`, sql: createMacro(macro) })),
+      .map((macro) => ({ what: `macro ${display(macro)}`, name: macro.name, sql: createMacro(macro) })),
   ]
   const views = catalog.views.filter((view) => !('broken' in view.columns))
   // A macro may read a view: only then views come before what is left.
@@ -71,8 +84,8 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const viewsNow = waiting.length > 0 ? views : []
   const left = await builder.fixpoint([...waiting, ...viewsNow.map((view) => builder.viewItem(view))])
   builder.refuse(left)
-  const tables = builder.take()
-  for (const index of catalog.indexes) await builder.run(`index ${display(index)}`, createIndex(index))
+  const made = builder.take()
+  for (const index of catalog.indexes) await builder.index(index, catalog)
   const indexes = builder.take()
   builder.refuse(
     await builder.fixpoint(waiting.length > 0 ? [] : views.map((view) => builder.viewItem(view))),
@@ -81,9 +94,9 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const warnings = [
     ...builder.warnings,
     ...divisionWarnings(catalog, source, reference.release),
-    ...(await meaningWarnings(reference, catalog, source)),
+    ...(await meaningWarnings(reference, { ...catalog, tables }, source)),
   ]
-  return { tables, indexes, views: builder.take(), warnings }
+  return { tables: made, indexes, views: builder.take(), warnings }
 }
 
 class Builder {
@@ -99,8 +112,18 @@ class Builder {
     return done
   }
 
-  async run(what: string, sql: string): Promise<void> {
-    if (!(await this.attempt({ what, sql }))) throw refused(what, this.errors.get(what) ?? '')
+  async run(what: string, sql: string, repair?: Item['repair']): Promise<void> {
+    if (!(await this.attempt({ what, sql, ...(repair && { repair }) })))
+      throw refused(what, this.errors.get(what) ?? '')
+  }
+
+  async index(index: Index, { tables }: Catalog): Promise<void> {
+    const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
+    await this.run(
+      `index ${display(index)}`,
+      createIndex(index),
+      table && (async () => createIndex(await castInIndex(this.session, index, table))),
+    )
   }
 
   /** Tries what is left until a round gets nothing done; gives what cannot be done. */
@@ -114,7 +137,7 @@ class Builder {
     }
   }
 
-  private async attempt({ what, sql, finish }: Item): Promise<boolean> {
+  private async attempt({ what, sql, finish, repair }: Omit<Item, 'name'>): Promise<boolean> {
     try {
       await this.session.query(sql)
       this.done.push(finish ? await finish() : sql)
@@ -122,12 +145,19 @@ class Builder {
     } catch (error) {
       if (!(error instanceof SqlError)) throw error
       this.errors.set(what, error.message)
-      return false
+      if (!repair || !lacksCast(error.message)) return false
+      return await this.attempt({ what, sql: await repair() })
     }
   }
 
-  refuse([first]: readonly Item[]): void {
-    if (first) throw refused(first.what, this.errors.get(first.what) ?? '')
+  /** Names the cause: what only waits for another object complains that this one is missing. */
+  refuse(items: readonly Item[]): void {
+    const waits = ({ what }: Item): boolean =>
+      items.some((other) => other.what !== what && isMissing(other.name, this.errors.get(what) ?? ''))
+    const cause = items.find((item) => !waits(item)) ?? items[0]
+    if (!cause) return
+    const others = items.length > 1 ? ` (${items.length - 1} more may only wait for it)` : ''
+    throw refused(cause.what, `${this.errors.get(cause.what) ?? ''}${others}`)
   }
 
   /** What the source cannot use is carried as it is: broken it was, broken it stays. */
@@ -157,7 +187,7 @@ class Builder {
 
   viewItem(view: View): Item {
     const [what, sql] = [`view ${display(view)}`, createView(view)]
-    return { what, sql, finish: () => this.withColumns(what, sql, view) }
+    return { what, name: view.name, sql, finish: () => this.withColumns(what, sql, view) }
   }
 
   /** Column names of a view may depend on the release; where they differ they are written out. */
@@ -177,6 +207,11 @@ class Builder {
     await this.session.query(named)
     return named
   }
+}
+
+function isMissing(name: string, complaint: string): boolean {
+  const [, missing] = /with name "?(.+?)"? (?:does not exist|is not in the catalog)/.exec(complaint) ?? []
+  return missing !== undefined && missing.toLowerCase().split('.').at(-1) === name.toLowerCase()
 }
 
 function refused(what: string, why: string): DuckfleetError {

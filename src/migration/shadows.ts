@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { display, type Macro } from './catalog.js'
+import { display, type Macro, type ObjectName } from './catalog.js'
 
 /** Functions that the statements of a transfer call; some by an operator, such as list_value by `[…]`. */
 const CALLED: ReadonlySet<string> = new Set(
@@ -29,4 +29,19 @@ export function refuseShadows(macros: readonly Macro[]): void {
       `macro ${display(found)} has the name of a function that the upgrade calls, which would give other values: ` +
         'give it another name in the source, with the release that wrote it',
     )
+}
+
+/** Databases of the engine's own: what stands before the first dot is one of them, whatever a file calls a schema. */
+const ENGINE_NAMES = /^(?:system|temp)$/i
+
+/** @throws DuckfleetError `unsupported`, naming the schema. */
+export function refuseEngineNames(schemas: readonly string[], tables: readonly ObjectName[]): void {
+  const found = schemas.find((schema) => ENGINE_NAMES.test(schema))
+  if (found === undefined) return
+  const inside = tables.filter(({ schema }) => schema === found).map(({ name }) => name)
+  throw new DuckfleetError(
+    'unsupported',
+    `schema ${found} has the name of a database that every engine has, so that "${found}.x" means something else: move what ` +
+      `is in it (${inside.join(', ') || 'no table'}) to another schema, with the release that wrote the file, and drop it`,
+  )
 }

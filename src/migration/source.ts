@@ -15,6 +15,7 @@ import {
 import { readCatalogRows } from './catalog-rows.js'
 import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
+import { incomparableColumns, notCompared } from './generated.js'
 import { planTransfer, relation, type TransferPlan } from './plan.js'
 import type { Database, Engines } from './ports.js'
 import { quoteNames } from './printed-names.js'
@@ -39,6 +40,8 @@ export interface Source {
   readonly counts: readonly bigint[]
   /** Undefined while they may not be tried yet. */
   readonly tried: Tried | undefined
+  /** What its owner should know. */
+  readonly warnings: readonly string[]
 }
 
 /** What has to be tried to know whether it is broken. */
@@ -62,14 +65,17 @@ export async function readSource(
   const opened = await openSource(engines)
   try {
     const { database, catalog } = await readObjects(engines, opened, stored)
-    const plan = planTransfer(catalog, {
+    const incomparable = await incomparableColumns(database, catalog)
+    const skills = {
       mapKeys: hasMapKeys(database.release),
       makeNanos: canMakeNanos(engines.targetRelease),
-    })
+    }
+    const plan = planTransfer(catalog, skills, incomparable)
     const counts = await countRows(database, plan)
     // Before the export, which the views would wait for otherwise; see readSchema.
     const tried = engines.sourceConfined ? await tryObjects(database, catalog) : undefined
-    return { database, catalog, plan, counts, tried }
+    const warnings = [...catalog.warnings, ...notCompared(incomparable)]
+    return { database, catalog, plan, counts, tried, warnings }
   } catch (error) {
     throw sourceError(error, 'its catalog')
   }
@@ -127,7 +133,7 @@ async function openSource(engines: Engines): Promise<Database> {
   if (lost !== undefined)
     throw new DuckfleetError(
       'corrupt',
-      `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): open it with the release that wrote it`,
+      `the rows of its .wal cannot be read (${lost.split('\n', 1)[0] ?? ''}): do not open it with the release that wrote it, which would drop them. ATTACH a copy of both there, beside another database, and CHECKPOINT it if the rows are there`,
     )
   return database
 }

@@ -1,6 +1,10 @@
 import { asDuckfleetError, DuckfleetError } from '../errors.js'
 import { SqlError } from './session.js'
 
+/** Complaints about an expression, a name or a value: the file is whole, but this engine cannot do what it holds. */
+const NO_DAMAGE =
+  /^(?:Error: |Opening the database failed with error: )*(?:Binder|Catalog|Parser|Syntax|Not implemented|Conversion|Constraint|Dependency|Invalid Input|Mismatch Type|Missing Extension|Out of Range|Parameter Not Resolved|Permission|Sequence|Settings) Error/i
+
 /** What the source engine refuses to read is damaged or not understood: never a reason to go on without it. */
 export function sourceError(error: unknown, what: string): DuckfleetError {
   if (error instanceof SqlError && /Out of Memory/i.test(error.message))
@@ -11,9 +15,26 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
         cause: error,
       },
     )
+  if (error instanceof SqlError && NO_DAMAGE.test(error.message))
+    return new DuckfleetError(
+      'unsupported',
+      `${what} cannot be read: ${error.message}${advice(error.message)}`,
+      {
+        cause: error,
+      },
+    )
   if (error instanceof SqlError)
     return new DuckfleetError('corrupt', `${what} cannot be read: ${error.message}`, { cause: error })
   return asDuckfleetError(error)
+}
+
+/** WebAssembly engines have no time zones; see `wasm-attach.ts` for what is opened nevertheless. */
+function advice(complaint: string): string {
+  if (!/No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/.test(complaint)) return ''
+  return (
+    ' (the file is not damaged: the engine that reads it knows no time zones. Drop the CHECK, DEFAULT or generated ' +
+    'column that computes with TIMESTAMP WITH TIME ZONE, with the file attached in the release that wrote it)'
+  )
 }
 
 /** What the target refuses to write, by name. */
@@ -22,7 +43,15 @@ export function targetError(error: unknown, what: string): DuckfleetError {
   const full = /No space left|not enough space|disk full/i.test(error.message)
   return new DuckfleetError(
     full ? 'no-space' : 'unsupported',
-    `${what} cannot be written: ${error.message}`,
+    `${what} cannot be written: ${error.message}${refusedRows(error.message)}`,
     { cause: error },
+  )
+}
+
+function refusedRows(complaint: string): string {
+  if (!/CHECK constraint failed/.test(complaint)) return ''
+  return (
+    '. Its rows were let in once: a CHECK that looks at the present time or the time zone, or means something else now, ' +
+    'refuses them. Copy them to a table without it, with the release that wrote the file'
   )
 }

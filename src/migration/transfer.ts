@@ -46,7 +46,7 @@ export async function transfer(
   const verify = (quiet?: Promise<unknown>): Promise<ExportedTable[]> =>
     verifyExports(source.database, exports, level === 'full', quiet)
   // Whoever needs the views before waits for all that the source is read for.
-  const early = source.views ? undefined : verify()
+  const early = source.tried ? undefined : verify()
   const schema = readSchema(engines, source, early ?? exports.written)
   const indexed = importTables(engines, target, schema, exports.tables, level)
   const verified = early ?? verify(indexed)
@@ -59,7 +59,7 @@ export async function transfer(
     const tables = await verified
     await watch.time('verify', () => verifyTarget(engines, { catalog, reference: wanted, tables, level }))
   }
-  const warnings = [...source.catalog.warnings, ...script.warnings, ...nameWarnings(engines, catalog)]
+  const warnings = [...source.warnings, ...script.warnings, ...nameWarnings(engines, catalog)]
   return { catalog, rows: Number(rows), warnings }
 }
 

@@ -37,6 +37,7 @@ describe.each([
   },
   { set: 'pitfalls', release: '0.6.1', count: 25, outcome: 'migrated', flags: [] },
   { set: 'pitfalls', release: '0.8.1', count: 31, outcome: 'migrated', flags: [] },
+  { set: 'tables', release: '0.8.1', count: 8, outcome: 'migrated', flags: [] },
 ] as const)('$set of $release, $outcome to 1.5.6', async ({ set, release, count, outcome, flags }) => {
   const { folder: source, cases } = await conformanceCases(release, set)
   let destination: string

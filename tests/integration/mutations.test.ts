@@ -12,7 +12,7 @@ import {
   stableSource,
   valueMutations,
 } from '../support/mutations.js'
-import { runOn, rewriteParquet } from '../support/neo.js'
+import { change, runOn, rewriteParquet } from '../support/neo.js'
 
 const NEWEST = { release: '1.5.6' }
 
@@ -73,6 +73,27 @@ describe('a value or a row that changes between export and import', () => {
       rig.upgrade(rich, NEWEST, inExport(table, query)),
       new RegExp(table.replace('.', '\\.')),
     )
+  })
+})
+
+describe('a value of a struct with many fields that changes between export and import', () => {
+  /** The struct with another value for one of its fields. */
+  const withField = (struct: string, count: number, changed: number, to: string): string => {
+    const fields = Array.from({ length: count }, (_, i) =>
+      i === changed ? `f${i} := ${to}` : `f${i} := ${struct}.f${i}`,
+    )
+    return `struct_pack(${fields.join(', ')})`
+  }
+
+  it.each([
+    { what: 'one number', carrier: 'c1', to: withField('c1', 100, 99, '98::INTEGER') },
+    { what: 'one number that travels as text', carrier: 'c2', to: withField('c2', 300, 299, `'298'`) },
+    { what: 'one letter', carrier: 'c3', to: withField('c3', 700, 0, `'V0'`) },
+    { what: 'the order of a list of structs', carrier: 'c4', to: 'list_reverse(c4)' },
+  ])('fails the job: $what', async ({ carrier, to }) => {
+    const wide = join(await fixture('tables'), '0.8.1', 'wide_structs.duckdb')
+    const changed = inExport('main.t', change(carrier, to, 'c0 = 1'))
+    await expectFound(rig.upgrade(wide, NEWEST, changed), /main\.t\b/)
   })
 })
 

@@ -10,7 +10,7 @@ import { EngineSlot } from '../../src/engine/slot.js'
 import { HEADER_BYTES, parseHeader, requireDatabase, type StorageHeader } from '../../src/migration/header.js'
 import { ensureEngine } from '../support/engines.js'
 import { JobRig } from '../support/job-rig.js'
-import { readFrom } from '../support/neo.js'
+import { readFrom, runOn } from '../support/neo.js'
 
 /** Files are made in version 64: another one is asked for, so that every row is written anew. */
 const NEWER = { release: '1.5.6', storageVersion: 'v1.5.0' }
@@ -224,5 +224,66 @@ it('a type that is made of one with a later name says what is wrong with it', as
   await expect(rig.upgrade(file, { release: '1.5.6', storageVersion: 'v1.4.0' })).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringMatching(/^type main\.al cannot be copied/) as string,
+  })
+})
+
+it('macros that DEFAULTs, CHECKs and generated columns call are carried with them', async () => {
+  const file = await make([
+    'CREATE MACRO positive(a) AS a > 0',
+    'CREATE MACRO five() AS 5, (a) AS a + 5',
+    'CREATE TABLE t (a INTEGER CHECK (positive(a)), b INTEGER DEFAULT five(), g INTEGER AS (five(a)))',
+    'INSERT INTO t (a) VALUES (1)',
+  ])
+  await rig.upgrade(file, NEWER, {}, async (target) => {
+    expect(await readFrom(target, 'SELECT [b, g] FROM t')).toEqual(['[5,6]'])
+    await runOn(target, 'INSERT INTO t (a) VALUES (2)')
+    expect(await readFrom(target, 'SELECT b + g FROM t WHERE a = 2')).toEqual(['12'])
+    await expect(runOn(target, 'INSERT INTO t (a) VALUES (-1)')).rejects.toThrow('CHECK')
+    const left = `SELECT function_name FROM duckdb_functions() WHERE function_type = 'macro' AND NOT internal ORDER BY 1`
+    expect(new Set(await readFrom(target, left))).toEqual(new Set(['five', 'positive']))
+  })
+})
+
+it('generated columns that give another value at each look are carried, and reported', async () => {
+  const file = await make([
+    'CREATE TABLE t (a INTEGER, r DOUBLE AS (random()), n TIMESTAMPTZ AS (now()), g INTEGER AS (a + 1))',
+    'INSERT INTO t VALUES (1), (2)',
+  ])
+  const upgraded = await rig.upgrade(file, NEWER, {}, async (target) => {
+    expect(await readFrom(target, "SELECT g FROM t WHERE r < 1 AND n > DATE '2000-01-01'")).toEqual([
+      '2',
+      '3',
+    ])
+  })
+  expect(upgraded.warnings).toEqual(
+    ['r', 'n'].map(
+      (name) => expect.stringMatching(`^generated column main\\.t\\.${name} is carried`) as string,
+    ),
+  )
+})
+
+it.each([
+  [
+    'a macro that would be called for the proof',
+    ['CREATE MACRO hash(a) AS 5'],
+    /^macro main\.hash has the name/,
+  ],
+  [
+    'a DEFAULT that names its own database',
+    ['CREATE SEQUENCE q', `CREATE TABLE t (a INTEGER DEFAULT nextval('made.main.q'))`],
+    /names a database, made, .*leave the name out/,
+  ],
+  [
+    'a CHECK that looks at the time',
+    [
+      `CREATE TABLE t (a TIMESTAMP CHECK (a > CAST(now() AS TIMESTAMP) - INTERVAL 1 MILLISECOND))`,
+      'INSERT INTO t VALUES (CAST(now() AS TIMESTAMP))',
+    ],
+    /^table main\.t cannot be written: .*Its rows were let in once/,
+  ],
+])('%s is refused, and says what to do', async (_, statements, message) => {
+  await expect(rig.upgrade(await make(statements), NEWER)).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(message) as string,
   })
 })

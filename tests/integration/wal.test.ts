@@ -105,7 +105,7 @@ describe('a torn WAL of 0.8 and older', () => {
     for (const cut of [1, 7, Math.floor(wal.length / 2), wal.length - 1]) {
       const error = await failure(rig.upgrade(await withWal(old(release), wal.subarray(0, cut)), NEWEST))
       expect(error).toMatchObject({ code: 'corrupt', message: expect.stringMatching(/\.wal/) as string })
-      expect(error.message).toMatch(/CHECKPOINT|open it with the release that wrote it/)
+      expect(error.message).toMatch(/CHECKPOINT/)
     }
   })
 

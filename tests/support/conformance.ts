@@ -29,7 +29,7 @@ export interface ConformanceCase {
 /** The cases of one release, and the folder that holds their files, `<name>.duckdb`. */
 export async function conformanceCases(
   release: string,
-  set: 'conformance' | 'pitfalls' = 'conformance',
+  set: 'conformance' | 'pitfalls' | 'tables' = 'conformance',
 ): Promise<{ folder: string; cases: ConformanceCase[] }> {
   const folder = join(await fixture(set), release)
   const parsed = expectations.parse(JSON.parse(readFileSync(join(folder, 'expect.json'), 'utf8')))

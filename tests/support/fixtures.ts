@@ -11,7 +11,7 @@ import { constants, createBrotliDecompress } from 'node:zlib'
 const FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'fixtures')
 
 /** The names of the bundled archives. */
-export type FixtureName = 'conformance' | 'made' | 'pitfalls' | 'trackers' | 'wal'
+export type FixtureName = 'conformance' | 'made' | 'pitfalls' | 'tables' | 'trackers' | 'wal'
 
 /**
  * Unpacks a bundled archive of real database files, once a machine, and gives its folder. Nobody may write there:

@@ -1,22 +1,8 @@
-import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
 import type { Catalog, Column, View } from '../../src/migration/catalog.js'
 import { qualifyMain } from '../../src/migration/search-path.js'
-import { type Session, SqlError } from '../../src/migration/session.js'
 import { parseTree, printTree } from '../../src/migration/syntax-tree.js'
-
-async function openTarget(): Promise<Session> {
-  const connection = await (await DuckDBInstance.create(':memory:')).connect()
-  const query: Session['query'] = async (sql) => {
-    try {
-      const result = await connection.runAndReadAll(sql)
-      return result.getRowObjectsJson() as Awaited<ReturnType<Session['query']>>
-    } catch (error) {
-      throw new SqlError(String(error), sql)
-    }
-  }
-  return { release: '1.5.6', query }
-}
+import { openTarget } from '../support/target-session.js'
 
 const NUMBERS = {
   next: '1',

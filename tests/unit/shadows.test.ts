@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { decode, encode } from '../../src/migration/codec.js'
 import { planCodec } from '../../src/migration/codec-plan.js'
 import { columnsQuery, digestQuery } from '../../src/migration/digest.js'
-import { isCalled, refuseShadows } from '../../src/migration/shadows.js'
+import { isCalled, refuseEngineNames, refuseShadows } from '../../src/migration/shadows.js'
 import { isSymbol, tokenize } from '../../src/migration/sql.js'
 import type { DuckType } from '../../src/migration/types.js'
 
@@ -51,4 +51,21 @@ it('refuses macros of such a name in main, and no others', () => {
     refuseShadows([macro('main', 'mine'), macro('main', 'Date_Part')])
   }).toThrow('macro main.Date_Part has the name of a function')
   refuseShadows([macro('main', 'mine'), macro('other', 'hash')])
+})
+
+it('refuses schemas that no name in two parts can mean', () => {
+  const table = { schema: 'Temp', name: 'staged' }
+  expect(() => {
+    refuseEngineNames(['a', 'Temp'], [table])
+  }).toThrow(/^schema Temp has the name of a database .*\(staged\) to another schema/)
+  refuseEngineNames(['a', 'memory', 'temporary'], [])
+})
+
+it('a struct of many fields is hashed as a whole: taken apart, each field costs a copy of all of it', () => {
+  const fields = Array.from({ length: 400 }, (_, i) => ({ name: `f${i}`, type: scalar('VARCHAR') }))
+  for (const type of [
+    { kind: 'struct', fields },
+    { kind: 'list', item: { kind: 'struct', fields } },
+  ] satisfies DuckType[])
+    expect(digestQuery('t', [{ value: 's', type }], true).length).toBeLessThan(1_000)
 })

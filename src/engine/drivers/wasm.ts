@@ -8,6 +8,7 @@ import type { ParquetColumn } from '../parquet/parquet-file.js'
 import type { ExportPart, OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 import { WasmExport, type WasmStatement } from './wasm-export.js'
+import { attachInstead, lacksFunction } from './wasm-attach.js'
 
 /** The part of `@duckdb/duckdb-wasm`'s blocking Node build that is used. */
 interface WasmModule {
@@ -31,6 +32,8 @@ interface WasmConnection {
 interface Session {
   readonly id: number
   readonly connection: WasmConnection
+  /** Gives another connection to the same database. */
+  readonly connect: () => WasmConnection
   readonly mayStay: boolean
   /** The export whose next part is to come. */
   underWay: WasmExport | undefined
@@ -79,11 +82,10 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
   return {
     open(id, options) {
       if (current) throw new Error('this engine has one database open at a time')
-      if (options.mode === 'memory') bindings.reset()
-      else bindings.open({ path: options.path, accessMode: options.mode === 'read' ? READ_ONLY : READ_WRITE })
-      const connection = bindings.connect()
+      const connect = openDatabase(bindings, options)
+      const connection = connect()
       const mayStay = options.mode === 'read' && statSync(options.path).size <= SMALL
-      current = { id, connection, mayStay, underWay: undefined }
+      current = { id, connection, connect, mayStay, underWay: undefined }
       limitMemory(connection, options)
       return Promise.resolve()
     },
@@ -92,7 +94,7 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
       return Promise.resolve(rows.map((row) => toRow(row.toJSON())))
     },
     exportPart(id, part) {
-      return Promise.resolve(exportPart(get(id), part, () => bindings.connect()))
+      return Promise.resolve(exportPart(get(id), part))
     },
     lock() {
       // Confined from the start, by the permissions of its process.
@@ -113,14 +115,37 @@ export async function loadWasm(modulePath: string, guard: () => void): Promise<E
   }
 }
 
+/** Gives what connects to the database. */
+function openDatabase(bindings: WasmBindings, options: OpenOptions): () => WasmConnection {
+  const { mode, path } = options
+  try {
+    if (mode === 'memory') bindings.reset()
+    else bindings.open({ path, accessMode: mode === 'read' ? READ_ONLY : READ_WRITE })
+    return () => bindings.connect()
+  } catch (error) {
+    if (!lacksFunction(error)) throw error
+    const anew = (): WasmConnection => {
+      bindings.reset()
+      bindings.dropFiles()
+      return bindings.connect()
+    }
+    const use = attachInstead(anew, options, error)
+    return () => {
+      const connection = bindings.connect()
+      connection.query(use)
+      return connection
+    }
+  }
+}
+
 /**
  * Writes flat columns as they come from the engine, which takes half of the time and of the memory of its own writer, and
  * can be done in parts. Whatever has other columns the engine writes.
  */
-function exportPart(session: Session, part: ExportPart, connect: () => WasmConnection): boolean {
+function exportPart(session: Session, part: ExportPart): boolean {
   if (part.first) {
     session.underWay?.close()
-    session.underWay = startExport(part, connect)
+    session.underWay = startExport(part, session.connect)
   }
   const { underWay } = session
   if (underWay === undefined) {

@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest'
+import type { Table } from '../../src/migration/catalog.js'
+import { createIndex, createTable } from '../../src/migration/ddl.js'
+import { castInIndex, castInTable } from '../../src/migration/explicit-casts.js'
+import type { DuckType } from '../../src/migration/types.js'
+import { openTarget } from '../support/target-session.js'
+
+const column = (name: string, type: DuckType): Table['columns'][number] => ({
+  name,
+  type,
+  nullable: true,
+  default: undefined,
+  generated: undefined,
+  collation: undefined,
+})
+const scalar = (name: 'INTEGER' | 'VARCHAR' | 'DATE'): DuckType => ({ kind: 'scalar', name })
+const TABLE: Table = {
+  schema: 'main',
+  name: 't',
+  columns: [
+    column('i', scalar('INTEGER')),
+    column('s', scalar('VARCHAR')),
+    column('d', scalar('DATE')),
+    column('l', { kind: 'list', item: scalar('INTEGER') }),
+  ],
+  constraints: [],
+}
+
+it.each([
+  ['(length(i) > 1)', '(length(CAST(i AS VARCHAR)) > 1)'],
+  [`(i ~~ '1%')`, `(CAST(i AS VARCHAR) ~~ '1%')`],
+  ['(length(l) + length(i) + length(s) > 3)', '(((length(l) + length(CAST(i AS VARCHAR))) + length(s)) > 3)'],
+  [`("left"(i, 1) = '2')`, `("left"(CAST(i AS VARCHAR), 1) = '2')`],
+  [`(upper(lower(d)) <> '')`, `(upper(lower(CAST(d AS VARCHAR))) != '')`],
+  [
+    `(CASE  WHEN ((s IS NULL)) THEN (i) ELSE s END <> 'a')`,
+    `(CASE  WHEN ((s IS NULL)) THEN (CAST(i AS VARCHAR)) ELSE CAST(s AS VARCHAR) END != 'a')`,
+  ],
+  [`(COALESCE(i, '07') <> '7')`, `(COALESCE(CAST(i AS VARCHAR), CAST('07' AS VARCHAR)) != '7')`],
+  [
+    `(CASE  WHEN ((i > 1)) THEN (d) ELSE 'x' END = 'x')`,
+    `(CASE  WHEN ((i > 1)) THEN (CAST(d AS VARCHAR)) ELSE CAST('x' AS VARCHAR) END = 'x')`,
+  ],
+  [
+    `(CASE  WHEN ((i > 1)) THEN ('a') ELSE NULL END = 'x')`,
+    `(CASE  WHEN ((i > 1)) THEN ('a') ELSE NULL END = 'x')`,
+  ],
+  [`(COALESCE(s, 'a') = 'x')`, `(COALESCE(s, 'a') = 'x')`],
+  ['(i > 1)', '(i > 1)'],
+  ['(nonsense(i) > 1)', '(nonsense(i) > 1)'],
+])('%s is %s', async (before, after) => {
+  const table: Table = { ...TABLE, constraints: [{ kind: 'check', expression: before }] }
+  const { constraints } = await castInTable(await openTarget(), table)
+  expect(constraints).toEqual([{ kind: 'check', expression: after }])
+})
+
+it('writes the casts of defaults, generated columns and indexes, so that the target takes them', async () => {
+  const target = await openTarget()
+  const table = await castInTable(target, {
+    ...TABLE,
+    columns: [
+      ...TABLE.columns,
+      { ...column('g', scalar('VARCHAR')), generated: `replace(d, '-', '')` },
+      { ...column('e', scalar('VARCHAR')), default: 'upper(5)' },
+    ],
+  })
+  await target.query(createTable(table))
+  await target.query(`INSERT INTO t (i, d) VALUES (1, DATE '2020-02-03')`)
+  expect(await target.query('SELECT g, e FROM t')).toEqual([{ g: '20200203', e: '5' }])
+  const index = { schema: 'main', name: 'x', table: 't', unique: true, definition: '((length(i)), s)' }
+  const cast = await castInIndex(target, index, TABLE)
+  expect(cast.definition).toBe('((length(CAST(i AS VARCHAR))), s)')
+  await target.query(createIndex(cast))
+})
+
+it('leaves everything as it is for a target that casts by itself', async () => {
+  const table: Table = { ...TABLE, constraints: [{ kind: 'check', expression: `(i IN ('1'))` }] }
+  expect(await castInTable({ ...(await openTarget()), release: '0.8.1' }, table)).toEqual(table)
+})

@@ -1,0 +1,77 @@
+import { expect, it } from 'vitest'
+import { attachInstead, lacksFunction } from '../../src/engine/drivers/wasm-attach.js'
+
+const noMatch = (call: string): Error =>
+  new Error(`Binder Error: No function matches the given name and argument types '${call}'. You might need …`)
+
+/** Attaches once macros of these names are there; each engine begins with none. */
+function engines(...needs: readonly [name: string, call: string][]): {
+  said: string[]
+  anew: () => { query(sql: string): void; close(): void }
+} {
+  const said: string[] = []
+  const anew = (): ReturnType<ReturnType<typeof engines>['anew']> => {
+    const from = said.push('anew')
+    return {
+      close: () => undefined,
+      query(sql) {
+        said.push(sql)
+        const here = said.slice(from)
+        const missing = needs.find(
+          ([name]) => !here.some((one) => one.startsWith(`CREATE MACRO main."${name}"(`)),
+        )
+        if (sql.startsWith('ATTACH') && missing) throw noMatch(missing[1])
+      },
+    }
+  }
+  return { said, anew }
+}
+
+it('macros stand in for what is missing while the file is attached', () => {
+  const first = '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'
+  const { anew, said } = engines(['-', first], ['year', 'year(TIMESTAMP WITH TIME ZONE)'])
+  const use = attachInstead(anew, { path: '/job/it"s a.b.duckdb', mode: 'read' }, noMatch(first))
+  expect(use).toBe('USE "it""s a.b"')
+  expect(said).toEqual([
+    'anew',
+    `ATTACH '/job/it"s a.b.duckdb' AS "it""s a.b" (READ_ONLY)`,
+    'anew',
+    'CREATE MACRO main."-"(p0, p1) AS NULL',
+    `ATTACH '/job/it"s a.b.duckdb' AS "it""s a.b" (READ_ONLY)`,
+    'anew',
+    'CREATE MACRO main."-"(p0, p1) AS NULL',
+    'CREATE MACRO main."year"(p0) AS NULL',
+    `ATTACH '/job/it"s a.b.duckdb' AS "it""s a.b" (READ_ONLY)`,
+  ])
+})
+
+it('whatever else is wrong is said as it is', () => {
+  const complaint = noMatch('-(TIMESTAMP WITH TIME ZONE, INTERVAL)')
+  const { anew } = engines(['-', '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'], ['f', 'f(INTEGER)'])
+  expect(() => attachInstead(anew, { path: 'a.duckdb', mode: 'read' }, complaint)).toThrow(complaint)
+  expect(lacksFunction(noMatch('f(INTEGER)'))).toBe(false)
+  expect(lacksFunction(complaint)).toBe(true)
+  const late =
+    'Catalog Error: Function with name "json_valid" is not in the catalog, but it exists in the json extension.'
+  expect(lacksFunction(new Error(late))).toBe(true)
+})
+
+it('how many arguments an unknown function takes is told by its stand-in', () => {
+  const said: string[] = []
+  const anew = (): { query(sql: string): void; close(): void } => ({
+    close: () => undefined,
+    query(sql) {
+      said.push(sql)
+      if (!sql.startsWith('ATTACH') || said.at(-2) === 'CREATE MACRO main."json_extract"(p0, p1) AS NULL')
+        return
+      if (said.at(-2) === 'CREATE MACRO main."json_extract"(p0) AS NULL')
+        throw new Error(
+          "Binder Error: Macro function 'json_extract(p0)' requires a single positional argument, but 2 positional arguments were provided.",
+        )
+      throw new Error(
+        'Catalog Error: Function with name "json_extract" is not in the catalog, but it exists in the json extension.',
+      )
+    },
+  })
+  expect(attachInstead(anew, { path: '/job/a.duckdb', mode: 'read' }, new Error('first'))).toBe('USE "a"')
+})
