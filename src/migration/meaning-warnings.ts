@@ -162,6 +162,18 @@ export const CHANGES: readonly Change[] = [
     what: 'the fields of row(a, b) were v1 and v2 and have no names: write struct_pack(v1 := a, v2 := b)',
   },
   {
+    probe: `json_extract('{"a": null}', '$.a') IS NULL`,
+    holds: (tokens, sql, columns) =>
+      calls('json_extract', 'json_extract_path')(tokens, sql, columns) ||
+      tokens.some(
+        (token, i) =>
+          isSymbol(token, '-') &&
+          isSymbol(tokens[i + 1], '>') &&
+          (tokens[i + 2]?.kind === 'string' || tokens[i + 2]?.kind === 'number'),
+      ),
+    what: `j -> 'a' where a is null in the JSON was NULL and is the JSON null: write j ->> 'a', or nullif(j -> 'a', 'null')`,
+  },
+  {
     probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
