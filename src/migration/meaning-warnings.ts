@@ -80,7 +80,10 @@ export const CHANGES: readonly Change[] = [
   {
     probe: `typeof(DATE '2020-01-01' + to_days(1)) = 'DATE'`,
     holds: (tokens, _, { dates }) =>
-      tokens.some((token, i) => isMoved(tokens, i) && /^(INTERVAL|to_\w+s)$/i.test(token.text)) &&
+      tokens.some(({ text }) => /^(INTERVAL|to_\w+s)$/i.test(text)) &&
+      tokens.some(
+        (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
+      ) &&
       tokens.some(
         ({ kind, text }) =>
           (kind === 'word' && /^(DATE|current_date|today)$/i.test(text)) ||
@@ -183,13 +186,6 @@ export const CHANGES: readonly Change[] = [
 /** Is the type at `i` that of a cast? */
 function isCast(tokens: readonly Token[], i: number): boolean {
   return isWord(tokens[i - 1], 'AS') || isSymbol(tokens[i - 1], ':')
-}
-
-/** Is what begins at `i` added to something, or subtracted from it, as somebody types it or an engine prints it? */
-function isMoved(tokens: readonly Token[], i: number): boolean {
-  const before = (token: Token | undefined): boolean => isSymbol(token, '+') || isSymbol(token, '-')
-  // `x + INTERVAL …`, `x + main.to_days(…)`, `x + CAST('1 day' AS INTERVAL)`, `x + '1 day'::INTERVAL`
-  return [i - 1, i - 3, i - 4, i - 5].some((at) => before(tokens[at])) || before(tokens[i + 2])
 }
 
 function isEquality(tokens: readonly Token[], i: number): boolean {
