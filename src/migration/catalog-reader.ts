@@ -272,7 +272,7 @@ export function tryMacros(session: Session, macros: readonly Macro[]): Promise<M
   )
 }
 
-export async function complaintAbout(session: Session, macro: Macro): Promise<string | undefined> {
+async function complaintAbout(session: Session, macro: Macro): Promise<string | undefined> {
   try {
     await session.query(`EXPLAIN ${callMacro(macro)}`)
     return undefined

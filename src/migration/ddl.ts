@@ -45,7 +45,7 @@ function hasDefault(parameter: string): boolean {
 }
 
 /** `body`: a definition from behind its parameters on. */
-export function isTableMacro(body: string): boolean {
+function isTableMacro(body: string): boolean {
   const [as, table] = tokenize(body)
   return isWord(as, 'AS') && isWord(table, 'TABLE')
 }
