@@ -81,7 +81,10 @@ export const CHANGES: readonly Change[] = [
   {
     probe: `typeof(DATE '2020-01-01' + to_days(1)) = 'DATE'`,
     holds: (tokens, _, { dates }) =>
-      tokens.some((token, i) => isMoved(tokens, i) && /^(INTERVAL|to_\w+s)$/i.test(token.text)) &&
+      tokens.some(({ text }) => /^(INTERVAL|to_\w+s)$/i.test(text)) &&
+      tokens.some(
+        (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
+      ) &&
       tokens.some(
         ({ kind, text }) =>
           (kind === 'word' && /^(DATE|current_date|today)$/i.test(text)) ||
@@ -184,6 +187,18 @@ export const CHANGES: readonly Change[] = [
     what: `array_to_string of an empty list was NULL and is '': write nullif(array_to_string(l, x), '')`,
   },
   {
+    probe: `json_extract('{"a": null}', '$.a') IS NULL`,
+    holds: (tokens, sql, columns) =>
+      calls('json_extract', 'json_extract_path')(tokens, sql, columns) ||
+      tokens.some(
+        (token, i) =>
+          isSymbol(token, '-') &&
+          isSymbol(tokens[i + 1], '>') &&
+          (tokens[i + 2]?.kind === 'string' || tokens[i + 2]?.kind === 'number'),
+      ),
+    what: `j -> 'a' where a is null in the JSON was NULL and is the JSON null: write j ->> 'a', or nullif(j -> 'a', 'null')`,
+  },
+  {
     probe: '(SELECT corr(x, y) FROM (VALUES (1, 1)) t(x, y)) IS NULL',
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
@@ -209,13 +224,6 @@ function comparedWith(tokens: readonly Token[], at: number): string[] {
 /** Is the type at `i` that of a cast? */
 function isCast(tokens: readonly Token[], i: number): boolean {
   return isWord(tokens[i - 1], 'AS') || isSymbol(tokens[i - 1], ':')
-}
-
-/** Is what begins at `i` added to something, or subtracted from it, as somebody types it or an engine prints it? */
-function isMoved(tokens: readonly Token[], i: number): boolean {
-  const before = (token: Token | undefined): boolean => isSymbol(token, '+') || isSymbol(token, '-')
-  // `x + INTERVAL …`, `x + main.to_days(…)`, `x + CAST('1 day' AS INTERVAL)`, `x + '1 day'::INTERVAL`
-  return [i - 1, i - 3, i - 4, i - 5].some((at) => before(tokens[at])) || before(tokens[i + 2])
 }
 
 function isEquality(tokens: readonly Token[], i: number): boolean {

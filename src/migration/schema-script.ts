@@ -162,16 +162,17 @@ class Builder {
 
   /** What the source cannot use is carried as it is: broken it was, broken it stays. */
   async carryBroken(broken: Broken, catalog: Catalog): Promise<void> {
-    const statements = await createBroken(this.session, broken, catalog)
-    if (!statements) throw refused(broken.what, `the source cannot use it either (${broken.why})`)
-    this.done.push(...statements)
+    const made = await createBroken(this.session, broken, catalog)
+    if ('complaint' in made)
+      throw refused(broken.what, `${made.complaint}; the source cannot use it either (${broken.why})`)
+    this.done.push(...made)
   }
 
   async noteBroken({ what, why, use }: Broken): Promise<void> {
     if (await this.refuses(`EXPLAIN ${use}`))
       this.warnings.push(`${what} was broken already and is kept as it is: ${why}`)
-    // An extension that our reader lacks says nothing about the source.
-    else if (!/\bextension\b/i.test(why))
+    // An extension that our reader lacks, as that for time zones, says nothing about the source.
+    else if (!/\bextension\b|'timezone\(/i.test(why))
       this.warnings.push(`${what} was broken in the source (${why}) and works in the target`)
   }
 

@@ -38,21 +38,23 @@ const MOST_ATTEMPTS = 60
 /** Types to try for a column that nothing is known of. */
 const GUESSES = ['VARCHAR', 'BIGINT', 'DOUBLE', 'TIMESTAMP', 'DATE', 'BOOLEAN', 'VARCHAR[]'] as const
 
-/** Statements that made it and left nothing else behind; undefined if no stand-in would do. */
+/** Statements that made it and left nothing else behind; what the engine says if no stand-in would do. */
 export async function createBroken(
   session: Session,
   broken: Broken,
   catalog: Catalog,
-): Promise<string[] | undefined> {
+): Promise<string[] | { readonly complaint: string }> {
+  let last = ''
   for (const guess of GUESSES) {
     const standIns: StandIn[] = []
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const complaint = await attemptWith(session, broken, standIns)
       if (complaint === undefined) return script(broken, standIns)
+      last = complaint
       if (!learn(complaint, standIns, broken, catalog, guess)) break
     }
   }
-  return undefined
+  return { complaint: last }
 }
 
 /** What holds something comes before it, and goes after it. */

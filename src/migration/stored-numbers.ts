@@ -100,7 +100,8 @@ function decimalAt(bytes: Buffer, type: number): StoredNumber | undefined {
   const at = type + DECIMAL.length + 2 + NO_NAME.length + 1
   if (width === undefined || scale === undefined || width > 38 || scale > width) return undefined
   const size = [4, 9, 18].reduce((bytes, most) => (width > most ? 2 * bytes : bytes), 2)
-  if (at + size > bytes.length || bytes.readUInt32LE(type - FRAME_BYTES) !== 2) return undefined
+  if (type < FRAME_BYTES || at + size > bytes.length || bytes.readUInt32LE(type - FRAME_BYTES) !== 2)
+    return undefined
   const unscaled =
     size === 16
       ? hugeAt(bytes, at)

@@ -95,6 +95,14 @@ describe('constants in stored expressions', () => {
     ])
   })
 
+  it('are not taken from bytes that begin inside of one', () => {
+    const bytes = Buffer.from([...storedDecimal(9, 2, 5n, 4), ...storedDouble(2)])
+    for (let from = 1; from < bytes.length; from++) {
+      const found = numbersIn(bytes.subarray(from))
+      expect([[], [double(2)]]).toContainEqual(found)
+    }
+  })
+
   it('are not taken from bytes that end too early', () => {
     const bytes = Buffer.from([...storedDouble(1), ...storedDecimal(38, 4, 1n, 16)])
     for (let length = 0; length < bytes.length; length++)
