@@ -28,7 +28,8 @@ export function mayMixValues({ columns, constraints }: Table): boolean {
   ].some((sql) => sql !== undefined && holdsText(sql))
 }
 
-function holdsText(sql: string): boolean {
+/** A text in an expression may be such a constant. */
+export function holdsText(sql: string): boolean {
   return tokenize(sql).some(({ kind }) => kind === 'string')
 }
 

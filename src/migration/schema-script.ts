@@ -14,7 +14,7 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, typeWarnings } from './changed-meaning.js'
-import { castInIndex, castInTable, lacksCast, mayMixValues } from './explicit-casts.js'
+import { castInIndex, castInTable, holdsText, lacksCast, mayMixValues } from './explicit-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
 import { type Broken, brokenMacro, brokenView, createBroken } from './stand-ins.js'
@@ -119,11 +119,10 @@ class Builder {
 
   async index(index: Index, { tables }: Catalog): Promise<void> {
     const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
-    await this.run(
-      `index ${display(index)}`,
-      createIndex(index),
-      table && (async () => createIndex(await castInIndex(this.session, index, table))),
-    )
+    const cast = async (): Promise<string> =>
+      createIndex(table ? await castInIndex(this.session, index, table) : index)
+    const sql = holdsText(index.definition) ? await cast() : createIndex(index)
+    await this.run(`index ${display(index)}`, sql, cast)
   }
 
   /** Tries what is left until a round gets nothing done; gives what cannot be done. */

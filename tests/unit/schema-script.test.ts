@@ -60,3 +60,13 @@ describe('an exhausted sequence', () => {
     await expect(target.query(`SELECT nextval('q')`)).rejects.toThrow(/reached (maximum|minimum) value/)
   })
 })
+
+it('an index on an expression keeps what a text in it makes of a number', async () => {
+  const index = { schema: 'main', name: 'x', table: 't', unique: true, definition: `((COALESCE(i, '07')))` }
+  const script = await buildSchema(
+    await openTarget(),
+    { ...EMPTY, tables: [table('t', [])], indexes: [index] },
+    '0.8.1',
+  )
+  expect(script.indexes.join()).toContain(`COALESCE(CAST(i AS VARCHAR), CAST('07' AS VARCHAR))`)
+})

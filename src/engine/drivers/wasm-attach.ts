@@ -15,7 +15,7 @@ interface Connection {
   close(): void
 }
 
-/** More than there are such functions. */
+/** Each finds another function, or how many arguments one takes. */
 const MOST_ATTEMPTS = 60
 
 /**
@@ -34,7 +34,7 @@ export function attachInstead(
     // An engine keeps a file locked that it could not attach.
     const connection = anew()
     try {
-      for (const [name, count] of standIns) connection.query(standIn(name, count))
+      for (const [called, count] of standIns) connection.query(standIn(called, count))
       connection.query(attach)
       return `USE ${name}`
     } catch (error) {
