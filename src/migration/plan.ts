@@ -110,7 +110,8 @@ export function parquetTerms(plan: TablePlan, engine: 'source' | 'target'): Dige
 }
 
 function termOf(codec: Codec, value: string): DigestTerm {
-  return { value, type: carrierOf(codec), cast: codec.kind !== 'same' }
+  const alias = codec.kind === 'cast' && codec.type.kind === 'alias'
+  return { value, type: carrierOf(codec), cast: codec.kind !== 'same', alias }
 }
 
 /** Names of the columns that are digested, in the order of the terms. */
