@@ -1,4 +1,5 @@
 import { DuckfleetError } from '../errors.js'
+import { aliasBase } from './alias-base.js'
 import { list, optionalText, text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, literal } from './sql.js'
@@ -182,11 +183,12 @@ async function readDefinition(
   const file = literal(`${folder}/type-${Math.random().toString(36).slice(2)}.parquet`)
   await session.query(`COPY (SELECT ${value.expression} AS e) TO ${file} (FORMAT PARQUET)`)
   const stored = await session.query(`DESCRIBE SELECT e FROM parquet_scan(${file})`)
-  const base = stored[0] ? text(stored[0], 'column_type') : ''
-  if (/DOUBLE|INTERVAL|BLOB|TIMESTAMP|TIME/.test(base))
-    throw new DuckfleetError(
-      'unsupported',
-      `type ${name}: cannot tell what ${base} stood for in release ${session.release}`,
-    )
-  return reader.read(base, { expression: 'e', relation: `parquet_scan(${file})` })
+  const parquet = stored[0] ? text(stored[0], 'column_type') : ''
+  const told = await reader.read(parquet, { expression: 'e', relation: `parquet_scan(${file})` })
+  const base = await aliasBase(session, ident(name), told)
+  if (base) return base
+  throw new DuckfleetError(
+    'unsupported',
+    `type ${name}: cannot tell what ${parquet} stood for in release ${session.release}`,
+  )
 }

@@ -31,13 +31,22 @@ const ROWS: readonly (readonly string[])[] = [
   [`[{'zip': 1}, {'zip': NULL}, NULL]`, '[]', '[NULL]', 'null', `[{'zip': -3}]`],
 ]
 
+/** Parquet of 0.7 makes a DOUBLE of a HUGEINT, and one timestamp of all. */
+const POINT = 'STRUCT(x DOUBLE, y HUGEINT, "at" TIMESTAMP_S, since TIMESTAMP WITH TIME ZONE, many DOUBLE[])'
+const POINTS = [
+  `{'x': 0.1, 'y': 170141183460469231731687303715884105727, 'at': '2020-01-01 12:00:00', 'since': '2020-01-01 12:00:00.000001+00', 'many': [0.1]}`,
+  'null',
+]
+
 it('values of named nested types are upgraded and verified', async () => {
   const file = path.join(await fixture('made'), 'aliases-0.7.1.duckdb')
   const found: (readonly string[])[] = []
   const result = await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
     for (const column of ['a', 'b', 'c', 'd', 'e'])
       found.push(await readFrom(target, `SELECT CAST(${column} AS VARCHAR) FROM t ORDER BY i`))
+    found.push(await readFrom(target, `SELECT CAST(p AS VARCHAR) FROM points ORDER BY i`))
+    found.push(await readFrom(target, `SELECT DISTINCT typeof(p) FROM points`))
   })
-  expect(result).toMatchObject({ tables: 1, rows: 5 })
-  expect(found).toEqual(ROWS)
+  expect(result).toMatchObject({ tables: 2, rows: 7 })
+  expect(found).toEqual([...ROWS, POINTS, [POINT]])
 })
