@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import type { Catalog, Macro, Table } from './catalog.js'
+import { type Catalog, display, type Macro, type Table } from './catalog.js'
 import { BUILT_IN_MACROS } from './built-in-macros.js'
 import { inThisDatabase } from './catalog-reader.js'
 import { dependencyOrder } from './order.js'
@@ -112,10 +112,22 @@ export async function exportMacros(
   const { session, folder } = scratch
   const { tables } = catalog
   const dropped = await dropTables(session, catalog)
+  if (!dropped) refuseNamedTypes(catalog, macros)
   const format = dropped || tables.some(needsCsv) ? '' : ' (FORMAT PARQUET)'
   await session.query(`EXPORT DATABASE ${literal(`${folder}/schema`)}${format}`)
   if (dropped) await session.query('ROLLBACK')
   return parseMacros(await scratch.readText('schema/schema.sql'), macros)
+}
+
+/** EXPORT DATABASE breaks the engine on a type that is no enum. */
+function refuseNamedTypes({ types }: Pick<Catalog, 'types'>, macros: readonly MacroRow[]): void {
+  const named = types.find(({ type }) => type.kind !== 'enum')
+  if (!named) return
+  throw new DuckfleetError(
+    'unsupported',
+    `macros with defaults, or that give tables, cannot be read where a type is no ENUM: 0.6 and 0.7 break when they write both ` +
+      `out. Drop type ${display(named)}, or such macros (of ${macros.map(display).join(', ')}), with the release that wrote the file`,
+  )
 }
 
 /** Drops every table in a transaction; false, and none dropped, where the engine refuses to write. */
@@ -129,7 +141,7 @@ async function dropTables(
     for (const index of indexes) await session.query(`DROP INDEX ${qualified(index.schema, index.name)}`)
     for (const table of dependencyOrder(tables).reverse())
       await session.query(`DROP TABLE ${qualified(table.schema, table.name)}`)
-    // EXPORT DATABASE breaks the engine on a type that is no enum.
+    // See refuseNamedTypes.
     for (const { schema, name, type } of types) {
       if (type.kind === 'enum') continue
       await session.query(`SET schema = ${literal(schema)}`)
