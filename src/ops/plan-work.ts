@@ -14,8 +14,8 @@ export interface Speed {
 }
 
 /**
- * Of the benchmark in the README: 211 MB in 8.1 s and 228 MB in 7.8 s, verified, on 2 cores; 2 MB in 1.4 s. The network
- * is an assumption: a Fargate task has more at times, and no promise of it.
+ * 211 MB in 8.1 s and 228 MB in 7.8 s, verified, on 2 cores half as fast as those of the benchmark in the README; 2 MB in
+ * 1.4 s. The network is an assumption: a Fargate task has more at times, and no promise of it.
  */
 export const MEASURED: Speed = { perFile: 1.4, perGb: 32, network: 100e6, retries: 0.01 }
 
