@@ -94,7 +94,14 @@ async function consume(
   }
   const broker = await adapters.openBroker(fleet, onEvent, stopper.stop)
   cleanup.add(() => broker.close())
-  const queue = await broker.queue(fleet.queues[size], { deliveryTimeoutMs: fleet.jobDeadlineMs + SETTLE_MS })
+  const queue = await broker.queue(fleet.queues[size], {
+    deliveryTimeoutMs: fleet.jobDeadlineMs + SETTLE_MS,
+    // On a connection of its own, which may come back later than the first one does.
+    onConsuming: (consuming) => {
+      if (consuming) stopper.free('subscribing')
+      else stopper.busy('subscribing')
+    },
+  })
   const big = size === 'small' ? await broker.queue(fleet.queues.big, {}) : undefined
   const stores = await adapters.openStores(fleet)
   cleanup.add(() => stores.close())

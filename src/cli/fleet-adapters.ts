@@ -9,8 +9,11 @@ import type { BrokerEvent } from './connection-watch.js'
 
 /** A connection to the broker, that comes back by itself. */
 interface Broker {
-  /** `deliveryTimeoutMs`: how long a message may be worked on. */
-  queue(name: string, options: { readonly deliveryTimeoutMs?: number }): Promise<Queue>
+  /** `deliveryTimeoutMs`: how long a message may be worked on. `onConsuming`: told whether the broker knows of a consumer. */
+  queue(
+    name: string,
+    options: { readonly deliveryTimeoutMs?: number; readonly onConsuming?: (consuming: boolean) => void },
+  ): Promise<Queue>
   close(): Promise<void>
 }
 

@@ -2,7 +2,7 @@ import { DuckfleetError } from '../errors.js'
 import type { WorkerSignals } from '../fleet/worker.js'
 
 /** Why a worker is not waiting for a message. */
-type Busy = 'starting' | 'at work' | 'disconnected'
+type Busy = 'starting' | 'at work' | 'disconnected' | 'subscribing'
 
 /** When a worker takes no more messages, and when its job in hand is stopped too. */
 export interface Stopper extends WorkerSignals {

@@ -20,6 +20,8 @@ export interface RabbitQueueOptions {
   readonly deliveryTimeoutMs?: number
   /** Milliseconds that one message may take to be published, whatever the broker's state; default 5 minutes. */
   readonly publishLimitMs?: number
+  /** Told whether the broker knows of a consumer: false from when it has to be told (again) until it is. */
+  readonly onConsuming?: (consuming: boolean) => void
 }
 
 /**
@@ -122,12 +124,15 @@ export async function createRabbitQueue(
     const { controller, release } = linkAbort(signal, closing.signal)
     const stop = controller.signal
     const stopped = (): boolean => stop.aborted
+    const tell = options.onConsuming ?? (() => undefined)
     consumers += 1
+    tell(false)
     try {
       for (let failures = 0; !stopped(); failures++) {
         let channel: ConsumerChannel | undefined
         try {
           channel = await open(stop)
+          tell(true)
           for await (const delivery of deliveries({ queue, channel, publisher }, stop)) {
             failures = 0
             yield delivery
@@ -138,6 +143,7 @@ export async function createRabbitQueue(
           if (error.code === 'usage') throw error
           keeper.emit({ kind: 'warning', message: error.message })
         } finally {
+          tell(false)
           await channel?.close()
         }
         // One that was closed because its consumer left is no news.
