@@ -232,6 +232,22 @@ describe('a channel that the broker closes', () => {
     await delivery.ack()
     await consumer.return?.()
   })
+
+  it('is told from when it ends until the broker knows of another one', async () => {
+    const told: boolean[] = []
+    const watched = await rabbit.broker.queue(name, { onConsuming: (consuming) => told.push(consuming) })
+    await watched.publish({ body: 'old' }, never)
+    const consumer = watched.consume(never)[Symbol.asyncIterator]()
+    const old = await next(consumer)
+    expect(told).toEqual([false, true])
+    await deleteQueues(server.url, [name])
+    await until(() => old.lost.aborted, 10_000)
+    await watched.publish({ body: 'new' }, never)
+    await (await next(consumer)).ack()
+    expect(told).toEqual([false, true, false, true])
+    await consumer.return?.()
+    expect(told.at(-1)).toBe(false)
+  })
 })
 
 /** From now on the broker blocks whoever publishes. Its alarm comes a moment after the setting: it has to be there. */
