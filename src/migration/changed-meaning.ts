@@ -1,5 +1,6 @@
 import { type Catalog, display, type Table, type View, type ViewColumn } from './catalog.js'
 import { isSymbol, tokenize } from './sql.js'
+import { withExpressions } from './table-expressions.js'
 import { parseSimpleType } from './types.js'
 
 /*
@@ -88,17 +89,7 @@ const KEYWORDS = new Set([
 export function keepIntegerDivision(table: Table, source: string, target: string): Table {
   if (!dividedIntegers(source) || dividedIntegers(target)) return table
   const rewrite = (sql: string): string => (onlyIntegers(sql, table) ? withIntegerDivision(sql) : sql)
-  return {
-    ...table,
-    columns: table.columns.map((column) =>
-      column.generated === undefined ? column : { ...column, generated: rewrite(column.generated) },
-    ),
-    constraints: table.constraints.map((constraint) =>
-      constraint.kind === 'check'
-        ? { ...constraint, expression: rewrite(constraint.expression) }
-        : constraint,
-    ),
-  }
+  return withExpressions(table, (sql, place) => (place === 'default' ? sql : rewrite(sql)))
 }
 
 function dividedIntegers(release: string): boolean {

@@ -4,6 +4,7 @@ import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, splitList, tokenize } from './sql.js'
 import { isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
+import { tableExpressions } from './table-expressions.js'
 import { renderType } from './types.js'
 
 /*
@@ -21,11 +22,8 @@ export function lacksCast(complaint: string): boolean {
 }
 
 /** Does a table hold an expression that may mean something else without a cast, although no target complains? */
-export function mayMixValues({ columns, constraints }: Table): boolean {
-  return [
-    ...columns.flatMap((column) => [column.default, column.generated]),
-    ...constraints.map((one) => (one.kind === 'check' ? one.expression : undefined)),
-  ].some((sql) => sql !== undefined && holdsText(sql))
+export function mayMixValues(table: Table): boolean {
+  return tableExpressions(table).some(holdsText)
 }
 
 /** A text in an expression may be such a constant. */

@@ -1,6 +1,7 @@
-import type { Catalog, Column, Constraint, Table } from './catalog.js'
+import type { Catalog, Table } from './catalog.js'
 import { keepSpelling } from './kept-spelling.js'
 import { closingBracket, isSymbol, isWord, splitList, type Token, tokenize } from './sql.js'
+import { withExpressions } from './table-expressions.js'
 
 /*
  * Expressions that are written anew, so that the target computes what 0.8 did. Checked against 0.8.1 only: slices of texts
@@ -37,14 +38,7 @@ function keepTable(table: Table, printed: (sql: string) => string): Table {
     table.columns.flatMap(({ name, type }) => (type.kind === 'map' ? [name.toLowerCase()] : [])),
   )
   const ofRow = (sql: string): string => printed(keepSubscripts(sql, maps))
-  const column = (one: Column): Column => ({
-    ...one,
-    default: one.default === undefined ? undefined : printed(one.default),
-    generated: one.generated === undefined ? undefined : ofRow(one.generated),
-  })
-  const constraint = (one: Constraint): Constraint =>
-    one.kind === 'check' ? { ...one, expression: ofRow(one.expression) } : one
-  return { ...table, columns: table.columns.map(column), constraints: table.constraints.map(constraint) }
+  return withExpressions(table, (sql, place) => (place === 'default' ? printed(sql) : ofRow(sql)))
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Catalog } from './catalog.js'
 import { isSymbol, tokenize } from './sql.js'
+import { tableExpressions } from './table-expressions.js'
 
 /**
  * May something in a database name the database itself, as in `FROM sales.main.t` in the file sales.duckdb? A database is
@@ -23,9 +24,6 @@ function expressions({ views, macros, tables }: Omit<Catalog, 'database'>): stri
   return [
     ...views.map((view) => view.query),
     ...macros.map((macro) => macro.definition),
-    ...tables.flatMap(({ columns, constraints }) => [
-      ...columns.map((column) => column.default ?? column.generated ?? ''),
-      ...constraints.map((constraint) => (constraint.kind === 'check' ? constraint.expression : '')),
-    ]),
+    ...tables.flatMap(tableExpressions),
   ]
 }

@@ -1,5 +1,6 @@
-import type { Catalog, Table } from './catalog.js'
+import type { Catalog } from './catalog.js'
 import { closingBracket, ident, isSymbol, isWord, splitList, type Token, tokenize } from './sql.js'
+import { withExpressions } from './table-expressions.js'
 import { mapParts, parseSimpleType } from './types.js'
 
 /*
@@ -14,21 +15,7 @@ export function quoteNames<T extends Pick<Catalog, 'macros' | 'tables' | 'types'
   return {
     ...catalog,
     macros: catalog.macros.map((macro) => ({ ...macro, definition: quoteColumns(quoted(macro.definition)) })),
-    tables: catalog.tables.map((table) => inTable(table, quoted)),
-  }
-}
-
-function inTable(table: Table, quoted: (sql: string) => string): Table {
-  return {
-    ...table,
-    columns: table.columns.map((column) => ({
-      ...column,
-      default: column.default === undefined ? undefined : quoted(column.default),
-      generated: column.generated === undefined ? undefined : quoted(column.generated),
-    })),
-    constraints: table.constraints.map((constraint) =>
-      constraint.kind === 'check' ? { ...constraint, expression: quoted(constraint.expression) } : constraint,
-    ),
+    tables: catalog.tables.map((table) => withExpressions(table, quoted)),
   }
 }
 

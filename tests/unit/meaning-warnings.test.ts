@@ -3,6 +3,7 @@ import type { Catalog, Column } from '../../src/migration/catalog.js'
 import { CHANGES, meaningWarnings } from '../../src/migration/meaning-warnings.js'
 import { tokenize } from '../../src/migration/sql.js'
 import type { ScalarName } from '../../src/migration/types.js'
+import { EMPTY_CATALOG } from '../support/empty-catalog.js'
 
 const column = (name: string, type: ScalarName): Column => ({
   name,
@@ -16,12 +17,7 @@ const column = (name: string, type: ScalarName): Column => ({
 function withView(query: string): Catalog {
   const columns = [column('d', 'DATE'), column('f', 'DOUBLE'), column('t', 'TIMESTAMP')]
   return {
-    database: undefined,
-    schemas: [],
-    types: [],
-    sequences: [],
-    macros: [],
-    indexes: [],
+    ...EMPTY_CATALOG,
     tables: [{ schema: 'main', name: 't', columns, constraints: [] }],
     views: [{ schema: 'main', name: 'v', aliases: '', query, columns: [], recorded: [] }],
   }

@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Catalog, Sequence, Table } from '../../src/migration/catalog.js'
+import type { Sequence, Table } from '../../src/migration/catalog.js'
 import { createSequence } from '../../src/migration/ddl.js'
 import { buildSchema } from '../../src/migration/schema-script.js'
 import { openTarget } from '../support/target-session.js'
-
-const EMPTY: Catalog = {
-  database: undefined,
-  schemas: [],
-  types: [],
-  sequences: [],
-  macros: [],
-  tables: [],
-  indexes: [],
-  views: [],
-}
+import { EMPTY_CATALOG } from '../support/empty-catalog.js'
 
 function table(name: string, constraints: Table['constraints']): Table {
   const type = { kind: 'scalar', name: 'INTEGER' } as const
@@ -37,7 +27,7 @@ it('a refusal names the cause, not what waits for it', async () => {
     { kind: 'check', expression: 'nonsense(i)' },
   ])
   const tables = [child('a', 'b'), child('b', 'z'), bad]
-  await expect(buildSchema(await openTarget(), { ...EMPTY, tables }, '0.8.1')).rejects.toMatchObject({
+  await expect(buildSchema(await openTarget(), { ...EMPTY_CATALOG, tables }, '0.8.1')).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringMatching(
       /^table main\.z cannot be carried over: .*nonsense.*\(2 more may only wait for it\)$/s,
@@ -65,7 +55,7 @@ it('an index on an expression keeps what a text in it makes of a number', async 
   const index = { schema: 'main', name: 'x', table: 't', unique: true, definition: `((COALESCE(i, '07')))` }
   const script = await buildSchema(
     await openTarget(),
-    { ...EMPTY, tables: [table('t', [])], indexes: [index] },
+    { ...EMPTY_CATALOG, tables: [table('t', [])], indexes: [index] },
     '0.8.1',
   )
   expect(script.indexes.join()).toContain(`COALESCE(CAST(i AS VARCHAR), CAST('07' AS VARCHAR))`)
