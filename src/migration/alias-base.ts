@@ -1,6 +1,6 @@
 import { type Session, SqlError } from './session.js'
 import { ident } from './sql.js'
-import { type DuckType, renderType, type ScalarName } from './types.js'
+import { type DuckType, type Field, renderType, type ScalarName } from './types.js'
 
 /*
  * 0.6 and 0.7 print of a named type only its name. Their Parquet tells what it stands for, but for some scalars, which it
@@ -34,39 +34,71 @@ const CANDIDATES: Partial<Record<ScalarName, Candidates>> = {
   INTERVAL: { sample: 'INTERVAL 1 MONTH', types: ['INTERVAL'] },
 }
 
+/** What a part stands in: the SQL of a value, and the type, that have it in its place and NULL everywhere else. */
+interface Around {
+  readonly value: (part: string) => string
+  readonly type: (part: DuckType) => DuckType
+}
+
+const NOTHING: Around = { value: (part) => part, type: (part) => part }
+
 /** The type that `alias`, SQL, stands for; `stored` is what Parquet makes of it. Undefined where that cannot be told. */
 export async function aliasBase(
   session: Session,
   alias: string,
   stored: DuckType,
+  { value, type }: Around = NOTHING,
 ): Promise<DuckType | undefined> {
-  let base = stored
-  for (let leaf = 0; leaf < leavesOf(stored); leaf++) {
-    const found = await scalarAt(session, alias, stored, leaf)
-    if (found === undefined) return undefined
-    base = replaced(base, leaf, found)
+  if (stored.kind === 'list') {
+    const around: Around = {
+      value: (part) => value(`[${part}]`),
+      type: (item) => type({ kind: 'list', item }),
+    }
+    const item = await aliasBase(session, alias, stored.item, around)
+    return item && { kind: 'list', item }
   }
-  return base
+  if (stored.kind === 'struct') {
+    const fields: Field[] = []
+    for (const field of stored.fields) {
+      const told = await aliasBase(session, alias, field.type, inField(stored.fields, field, { value, type }))
+      if (!told) return undefined
+      fields.push({ name: field.name, type: told })
+    }
+    return { kind: 'struct', fields }
+  }
+  // A map is not taken apart: what is in it has to be plain.
+  if (stored.kind !== 'scalar') return isAmbiguous(renderType(stored)) ? undefined : stored
+  return await scalarOf(session, alias, stored, { value, type })
 }
 
-/** The type of the n-th leaf. */
-async function scalarAt(
+function inField(fields: readonly Field[], field: Field, { value, type }: Around): Around {
+  return {
+    value: (part) => {
+      const packed = fields.map(
+        (one) => `${ident(one.name)} := ${one === field ? part : `CAST(NULL AS ${renderType(one.type)})`}`,
+      )
+      return value(`struct_pack(${packed.join(', ')})`)
+    },
+    type: (part) =>
+      type({ kind: 'struct', fields: fields.map((one) => (one === field ? { ...one, type: part } : one)) }),
+  }
+}
+
+async function scalarOf(
   session: Session,
   alias: string,
-  stored: DuckType,
-  leaf: number,
+  stored: Extract<DuckType, { kind: 'scalar' }>,
+  around: Around,
 ): Promise<DuckType | undefined> {
-  const type = leafAt(stored, leaf)
-  // A map is not taken apart: what is in it has to be plain.
-  if (type?.kind !== 'scalar') return type && isAmbiguous(renderType(type)) ? undefined : type
-  const candidates = CANDIDATES[type.name]
-  if (!candidates) return type
-  if (candidates.types.length === 0) return undefined
-  const value = sample(stored, leaf, candidates.sample)
+  const candidates = CANDIDATES[stored.name]
+  if (!candidates) return stored
+  const { sample, types } = candidates
+  if (types.length === 0) return undefined
+  const value = around.value(sample)
   const printed = await print(session, value, alias)
-  for (const name of candidates.types) {
+  for (const name of types) {
     const candidate: DuckType = { kind: 'scalar', name }
-    const wanted = await print(session, value, renderType(replaced(stored, leaf, candidate)))
+    const wanted = await print(session, value, renderType(around.type(candidate)))
     if (printed !== undefined && printed === wanted) return candidate
   }
   return undefined
@@ -84,53 +116,4 @@ async function print(session: Session, value: string, type: string): Promise<str
     if (error instanceof SqlError) return undefined
     throw error
   }
-}
-
-/** SQL of a value that is NULL but for the n-th leaf. */
-function sample(type: DuckType, leaf: number, value: string): string {
-  if (type.kind === 'list') return `[${sample(type.item, leaf, value)}]`
-  if (type.kind !== 'struct') return leaf === 0 ? value : `CAST(NULL AS ${renderType(type)})`
-  const fields = parts(type).map(
-    ({ name, part, first }) => `${ident(name)} := ${sample(part, leaf - first, value)}`,
-  )
-  return `struct_pack(${fields.join(', ')})`
-}
-
-function replaced(type: DuckType, leaf: number, by: DuckType): DuckType {
-  if (type.kind === 'list') return { kind: 'list', item: replaced(type.item, leaf, by) }
-  if (type.kind !== 'struct') return leaf === 0 ? by : type
-  const fields = parts(type).map(({ name, part, first }) => ({
-    name,
-    type: replaced(part, leaf - first, by),
-  }))
-  return { kind: 'struct', fields }
-}
-
-function leafAt(type: DuckType, leaf: number): DuckType | undefined {
-  if (type.kind === 'list') return leafAt(type.item, leaf)
-  if (type.kind !== 'struct') return leaf === 0 ? type : undefined
-  return parts(type)
-    .map(({ part, first }) =>
-      leaf >= first && leaf - first < leavesOf(part) ? leafAt(part, leaf - first) : undefined,
-    )
-    .find((found) => found !== undefined)
-}
-
-/** Scalars, and whatever else is not taken apart. */
-function leavesOf(type: DuckType): number {
-  if (type.kind === 'list') return leavesOf(type.item)
-  if (type.kind !== 'struct') return 1
-  return type.fields.reduce((sum, field) => sum + leavesOf(field.type), 0)
-}
-
-/** The fields of a struct, each with the number of leaves before it. */
-function parts({
-  fields,
-}: Extract<DuckType, { kind: 'struct' }>): readonly { name: string; part: DuckType; first: number }[] {
-  let first = 0
-  return fields.map(({ name, type }) => {
-    const part = { name, part: type, first }
-    first += leavesOf(type)
-    return part
-  })
 }
