@@ -28,6 +28,7 @@ export async function publishFile(
     await flush(temp, 'file')
     const { size } = await stat(temp)
     throwIfAborted(signal)
+    await options.lastLook?.()
     await refuseObstacles(target, options)
     await commit(temp, target, options)
     return { digest, bytes: size }
