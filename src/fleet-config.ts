@@ -135,6 +135,15 @@ const template = (fallback: string, ...needed: string[]): z.ZodType<string> =>
     }),
   )
 
+/** Each holds the files of one tracker: without its id in the name it would hold those of all others, too. */
+const folders = (fallback: string): z.ZodType<readonly string[]> =>
+  template(fallback)
+    .transform((value) => value.split(',').map((folder) => folder.trim()))
+    .superRefine((list, context) => {
+      for (const folder of list)
+        if (!folder.includes('{tracker}')) context.addIssue(`{tracker} is missing in "${folder}"`)
+    })
+
 const schema = z.object({
   ENVIRONMENT: z.preprocess(
     unset,
@@ -165,7 +174,7 @@ const schema = z.object({
   TLS_CA_FILE: text,
   TRACKER_QUERY: text,
   S3_PREFIX: template('tracker-migration/{tracker}/', '{tracker}'),
-  EFS_FOLDERS: template('{site}/{tracker}/,{tracker}/', '{tracker}'),
+  EFS_FOLDERS: folders('{site}/{tracker}/,{tracker}/'),
   DESTINATION_KEY: template('{site}/{tracker}/{file}', '{tracker}', '{file}'),
   BIG_FROM: size,
   OVERWRITE: flag,
@@ -218,7 +227,7 @@ export function readFleetConfig(
     trackerQuery: read.TRACKER_QUERY,
     layout: {
       s3Prefix: read.S3_PREFIX,
-      efsFolders: read.EFS_FOLDERS.split(',').map((folder) => folder.trim()),
+      efsFolders: read.EFS_FOLDERS,
       destination: read.DESTINATION_KEY,
     },
     bigFrom: read.BIG_FROM ?? 1_500_000_000,

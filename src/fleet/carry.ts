@@ -166,7 +166,6 @@ async function publish(run: Run, finished: string): Promise<void> {
   const { inPlace, existing, target } = deps.policy
   const replaces = inPlace ? examined.file : examined.existing
   throwIfAborted(signal)
-  await assertSourceUnchanged(run)
   const options = {
     metadata: {
       'duckfleet-version': deps.version,
@@ -174,6 +173,8 @@ async function publish(run: Run, finished: string): Promise<void> {
       'source-version': examined.file.version,
     },
     ...(replaces ? { replaces } : {}),
+    // Not before: the upload of a big file takes long, and whoever works with the source does not wait for it.
+    lastLook: () => assertSourceUnchanged(run),
   }
   const published = await timed(draft, 'upload', async () => {
     if (inPlace) await store.backup(key, examined.file, `.bak-${examined.header.storageVersion}`, signal)

@@ -34,7 +34,9 @@ export function createSender(options: SenderOptions, signal: AbortSignal): Sende
   const deliver = async (message: PlannedMessage): Promise<void> => {
     try {
       const { queue, body, id } = message
-      await retried(() => queues[queue].publish({ body, id }, signal), retry, signal)
+      // Once: a try whose confirm was lost may have arrived, and be done, before the next one.
+      const publishedAt = Date.now()
+      await retried(() => queues[queue].publish({ body, id, publishedAt }, signal), retry, signal)
       onConfirmed(message)
     } catch (error) {
       onFailure(error)

@@ -62,17 +62,23 @@ async function removeDeadRuns(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const [, pid, host] = RUN_NAME.exec(name) ?? []
     // The same number on another machine, or in another container, may be a living process.
-    if (pid === undefined || host !== hostMark() || isAlive(Number(pid))) continue
+    if (pid === undefined || host !== hostMark()) continue
     const folder = path.join(parent, name)
     const info = await lstat(folder).catch(() => undefined)
     const mine =
       info?.isDirectory() === true && (process.getuid === undefined || info.uid === process.getuid())
-    if (mine) await removeFolder(folder).catch(() => undefined)
+    if (mine && isDead(Number(pid), info.mtimeMs)) await removeFolder(folder).catch(() => undefined)
   }
 }
 
 function hostMark(): string {
   return createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+}
+
+/** A container that is started again gives the new process the number of the one that was killed. */
+function isDead(pid: number, changedMs: number): boolean {
+  if (pid !== process.pid) return !isAlive(pid)
+  return changedMs < Date.now() - process.uptime() * 1000
 }
 
 function isAlive(pid: number): boolean {

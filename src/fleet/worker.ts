@@ -123,10 +123,7 @@ async function settle(
       await delivery.release()
       return
     case 'forward':
-      await overflow?.(
-        delivery.id === undefined ? { body: delivery.body } : { body: delivery.body, id: delivery.id },
-        abort,
-      )
+      await overflow?.(copyOf(delivery), abort)
       await delivery.ack()
       return
     case 'fail':
@@ -135,4 +132,9 @@ async function settle(
     default:
       verdict satisfies never
   }
+}
+
+/** The same message for another queue: as old as it is, so that nothing written since is replaced because of the way it took. */
+function copyOf({ body, id, publishedAt }: Delivery): OutgoingMessage {
+  return { body, publishedAt, ...(id === undefined ? {} : { id }) }
 }

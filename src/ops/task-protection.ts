@@ -2,7 +2,7 @@ import { asDuckfleetError } from '../errors.js'
 
 /** Keeps an ECS task from being scaled in while it works. */
 export interface TaskProtection {
-  /** Protects from now until `release`; never rejects, and waits 2 seconds at most. */
+  /** Protects from now until `release`; never rejects, and waits some seconds at most. */
   guard(): Promise<{ release(): Promise<void> }>
   /** Ends the protection, so that a task that stops is not held up. */
   close(): Promise<void>
@@ -19,6 +19,8 @@ export interface TaskProtectionOptions {
   readonly idleMs?: number
   /** Milliseconds between two renewals. Default: a third of `minutes`. */
   readonly renewMs?: number
+  /** Milliseconds until an agent that did not protect is asked again, while a job goes on. Default 60,000. */
+  readonly againMs?: number
 }
 
 const ANSWER_MS = 2_000
@@ -30,11 +32,16 @@ const ANSWER_MS = 2_000
  */
 export function createTaskProtection(options: TaskProtectionOptions): TaskProtection {
   const { agent, onProblem, minutes = 60, idleMs = 5_000, renewMs = minutes * 20_000 } = options
+  const { againMs = 60_000 } = options
   let guards = 0
   let on = false
+  let closed = false
   let renewal: NodeJS.Timeout | undefined
   let pause: NodeJS.Timeout | undefined
+  let line = Promise.resolve()
 
+  /** One request after another: a release that arrives late would undo what the next job has asked for. */
+  const inLine = (run: () => Promise<void>): Promise<void> => (line = line.then(run))
   const ask = async (protect: boolean): Promise<boolean> => {
     const body = { ProtectionEnabled: protect, ...(protect ? { ExpiresInMinutes: minutes } : {}) }
     try {
@@ -52,9 +59,18 @@ export function createTaskProtection(options: TaskProtectionOptions): TaskProtec
     }
     return false
   }
+  /** Now, and again before it ends, or soon when the agent did not do it: a job may take hours. */
+  const protect = async (): Promise<void> => {
+    clearTimeout(renewal)
+    if (closed || (guards === 0 && !on)) return
+    const done = await ask(true)
+    on ||= done
+    renewal = setTimeout(() => void inLine(protect), done ? renewMs : Math.min(againMs, renewMs))
+  }
   const giveUp = async (): Promise<void> => {
     clearTimeout(pause)
-    clearInterval(renewal)
+    if (guards > 0 && !closed) return
+    clearTimeout(renewal)
     if (!on) return
     on = false
     await ask(false)
@@ -64,22 +80,24 @@ export function createTaskProtection(options: TaskProtectionOptions): TaskProtec
     async guard() {
       guards += 1
       clearTimeout(pause)
-      if (!on) {
-        on = await ask(true)
-        if (on) renewal = setInterval(() => void ask(true), renewMs)
-      }
+      await inLine(async () => {
+        if (!on) await protect()
+      })
       let released = false
       return {
         release: () => {
           if (!released) guards -= 1
           released = true
           clearTimeout(pause)
-          if (guards === 0) pause = setTimeout(() => void giveUp(), idleMs)
+          if (guards === 0) pause = setTimeout(() => void inLine(giveUp), idleMs)
           return Promise.resolve()
         },
       }
     },
-    close: giveUp,
+    close: () => {
+      closed = true
+      return inLine(giveUp)
+    },
   }
 }
 

@@ -60,12 +60,12 @@ export function createMemoryQueue({ capacity }: MemoryQueueOptions): MemoryQueue
       changed.wake()
       return Promise.resolve()
     }
-    const { body, id, attempts } = message
+    const { body, id, publishedAt, attempts } = message
     const delivery: Delivery = {
       lost: NEVER,
       body,
       id,
-      publishedAt: undefined,
+      publishedAt,
       attempts,
       ack: () => settle(() => undefined),
       retry: (_reason, delayMs) =>

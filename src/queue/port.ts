@@ -31,6 +31,11 @@ export interface OutgoingMessage {
   readonly body: string
   /** Stable: the same work published twice has the same id. Told to people; the queue itself delivers both. */
   readonly id?: string
+  /**
+   * Milliseconds since 1970, kept in whole seconds; default: now. Whoever sends a message again, or hands it on, says when that
+   * was at first: what was written to its destination since then is not replaced.
+   */
+  readonly publishedAt?: number | undefined
 }
 
 /** What is kept of a message that failed. */

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { chmod, chown, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
@@ -28,6 +29,7 @@ export async function publishFile(
     await flush(temp, 'file')
     const { size } = await stat(temp)
     throwIfAborted(signal)
+    await options.lastLook?.()
     await refuseObstacles(target, options)
     await commit(temp, target, options)
     return { digest, bytes: size }
@@ -62,7 +64,7 @@ export async function commitNew(temp: string, target: string): Promise<void> {
   // Without hard links, an empty file claims the name: it may be left by a crash, but nobody's file is ever lost.
   await (await open(target, 'wx')).close()
   try {
-    await rename(temp, target)
+    await renameOnce(temp, target)
   } catch (error) {
     const claim = await stat(target).catch(() => undefined)
     if (claim?.size === 0) await rm(target, { force: true })
@@ -77,8 +79,27 @@ export async function linked(from: string, to: string): Promise<boolean> {
     return true
   } catch (error) {
     if (NO_LINK.has(systemCode(error) ?? '')) return false
+    if (systemCode(error) === 'EEXIST' && (await isFile(to, await stat(from)))) return true
     throw error
   }
+}
+
+/**
+ * Network file systems send a request again whose answer was lost, and the second one fails because of the first: there is
+ * no `from` any more. Taken for a failure, the old WALs would be put back beside the new file.
+ */
+async function renameOnce(from: string, to: string): Promise<void> {
+  const file = await stat(from)
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' || !(await isFile(to, file))) throw error
+  }
+}
+
+async function isFile(name: string, { dev, ino }: Stats): Promise<boolean> {
+  const found = await stat(name).catch(() => undefined)
+  return found?.dev === dev && found.ino === ino
 }
 
 async function refuseObstacles(target: string, options: PublishOptions): Promise<void> {
@@ -142,7 +163,7 @@ async function replaceWithWals(temp: string, target: string, wals: readonly stri
       await rename(wal, kept)
       aside.push({ wal, kept })
     }
-    await rename(temp, target)
+    await renameOnce(temp, target)
   } catch (error) {
     for (const { wal, kept } of aside) await rename(kept, wal)
     throw error

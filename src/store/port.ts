@@ -55,6 +55,8 @@ export interface PublishOptions {
    * taken in, is taken away in the same moment; that needs a {@link Store.backup} of the same version before.
    */
   readonly replaces?: StoredFile
+  /** Asked when all that is left to do is to let the file appear, which may be long after the beginning; rejects when it shall not. */
+  readonly lastLook?: () => Promise<void>
   readonly onBytes?: OnBytes
 }
 

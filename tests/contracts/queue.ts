@@ -49,6 +49,19 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
       await consumer.leave()
     })
 
+    it('tells when a message was published at first, to the second, also of one that is tried again', async () => {
+      const publishedAt = 1_700_000_000_123
+      await queue.publish({ body: 'old', publishedAt }, never)
+      const consumer = taker(queue)
+      const first = await consumer.take()
+      await first.retry('transient', 10)
+      const again = await consumer.take()
+      for (const delivery of [first, again])
+        expect(Math.floor((delivery.publishedAt ?? 0) / 1000)).toBe(1_700_000_000)
+      await again.ack()
+      await consumer.leave()
+    })
+
     it('gives a waiting consumer what is published later', async () => {
       const consumer = taker(queue)
       const taken = consumer.take()

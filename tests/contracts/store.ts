@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DuckfleetError } from '../../src/errors.js'
 import type { PublishOptions, Store, StoredFile } from '../../src/store/port.js'
 
 /** A store to try, and a way to its bytes that does not go through it. */
@@ -187,6 +188,32 @@ export function storeContract(name: string, localParent: string, create: () => P
         expect(Buffer.from((await harness.get('a.duckdb')) ?? []).toString()).toBe('old')
         expect(await harness.names()).toEqual(['a.duckdb'])
       })
+
+      it.each([9, 4_000_000])(
+        'asks once more before %i bytes appear, and writes nothing then',
+        async (size) => {
+          let [told, asked] = [0, 0]
+          const publish = harness.store.publish(
+            await finished(randomBytes(size)),
+            'a.duckdb',
+            {
+              ...plain,
+              onBytes: (bytes) => {
+                told += bytes
+              },
+              lastLook: async () => {
+                asked += 1
+                // Nothing but the last step is left.
+                expect([told, await harness.get('a.duckdb')]).toEqual([size, undefined])
+                throw new DuckfleetError('transient', 'the source changed')
+              },
+            },
+            signal,
+          )
+          await expect(publish).rejects.toMatchObject({ code: 'transient', message: 'the source changed' })
+          expect([asked, await harness.names()]).toEqual([1, []])
+        },
+      )
 
       it('lets one of many win the race for a new name', async () => {
         const tries = Array.from({ length: 8 }, async (_, index) => {

@@ -54,6 +54,13 @@ describe('fleet configuration', () => {
     expect(read).not.toThrow(/hunter2/)
   })
 
+  it.each([
+    ['{site}/,{tracker}/', '"{site}/"'],
+    ['{tracker}/,', '""'],
+  ])('refuses %s: every tracker would be given the files of all others', (EFS_FOLDERS, folder) => {
+    expect(() => readFleetConfig({ EFS_FOLDERS })).toThrow(`EFS_FOLDERS: {tracker} is missing in ${folder}`)
+  })
+
   it('names a certificate file that cannot be read', () => {
     expect(() => readFleetConfig({ TLS_CA_FILE: '/nowhere/ca.pem' })).toThrow('/nowhere/ca.pem')
   })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -48,6 +48,18 @@ describe('work folders', () => {
     expect(left).not.toContain(withPid(mine, dead))
     expect(left).toEqual(expect.arrayContaining([...kept, second]))
     expect(left).toHaveLength(kept.length + 2)
+  })
+
+  it('of a killed process that had the number of this one, as in a container that is started again, are removed', async () => {
+    const mine = await createRunFolder(workDir)
+    const before = `${mine.slice(0, -8)}00000000`
+    await mkdir(path.join(before, 'slot-0'), { recursive: true })
+    const longAgo = Date.now() / 1000 - process.uptime() - 60
+    await utimes(before, longAgo, longAgo)
+    const second = await createRunFolder(workDir)
+    expect((await readdir(workDir)).sort()).toEqual(
+      [mine, second].map((folder) => path.basename(folder)).sort(),
+    )
   })
 
   it('say which setting is wrong when they cannot be made', async () => {

@@ -167,6 +167,29 @@ describe('a worker', () => {
     expect(queue.failed()).toEqual([])
   })
 
+  it('hands it on as old as it is: what was written to its destination since then is not to be replaced', async () => {
+    failing('no-space', 1)
+    const publishedAt = 1_700_000_000_000
+    for await (const delivery of queue.consume(never)) {
+      await queue.publish({ body: delivery.body, id: 'm', publishedAt }, never)
+      await delivery.ack()
+      break
+    }
+    const forwarded: OutgoingMessage[] = []
+    const overflow = (message: OutgoingMessage): Promise<void> => {
+      forwarded.push(message)
+      return Promise.resolve()
+    }
+    const worker = runWorker(
+      { queue, retry, onReport: () => undefined, job: () => bench.deps(), overflow },
+      both(never),
+    )
+    await queue.drained(never)
+    await queue.close()
+    await worker
+    expect(forwarded).toEqual([{ body: efsMessage('a.duckdb'), id: 'm', publishedAt }])
+  })
+
   it('keeps a message whose handing over failed', async () => {
     failing('no-space', 1)
     const unsettled: string[] = []

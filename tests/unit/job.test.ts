@@ -5,7 +5,8 @@ import { DuckfleetError } from '../../src/errors.js'
 import type { ErrorCode } from '../../src/errors.js'
 import { runJob } from '../../src/fleet/job.js'
 import type { UpgradeRequest, UpgradeResult } from '../../src/migration/upgrade.js'
-import { JobBench, RESULT, UPGRADED, database, never } from './job-bench.js'
+import type { Store } from '../../src/store/port.js'
+import { JobBench, RESULT, UPGRADED, database, efsMessage, never } from './job-bench.js'
 
 let bench: JobBench
 beforeEach(async () => {
@@ -262,6 +263,26 @@ describe('the destination', () => {
       if (existing === 'replace') expect(await bench.files('dst')).toEqual([])
     },
   )
+
+  it('is not made of a source that went on while the new file was on its way', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    const deps = bench.deps()
+    const slow = (store: Store): Store => ({
+      ...store,
+      publish: async (...upload) => {
+        await bench.put('src/a.duckdb.wal', 'rows')
+        return await store.publish(...upload)
+      },
+    })
+    const places: typeof deps.places = (...at) => {
+      const { source, destination } = deps.places(...at)
+      return { source, destination: { ...destination, store: slow(destination.store) } }
+    }
+    const report = await runJob(efsMessage('a.duckdb'), { ...deps, places }, never)
+    expect(report).toMatchObject({ outcome: 'retried', error: { code: 'transient' } })
+    expect(report.error?.message).toContain('changed meanwhile')
+    expect(await bench.files('dst')).toEqual([])
+  })
 
   describe('is compared', () => {
     const compare = { existing: 'compare' } as const

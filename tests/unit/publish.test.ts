@@ -338,6 +338,20 @@ describe('a run that cannot go on', () => {
     expect(summary?.queues.small.messages).toBe(1000)
   })
 
+  it('says of every try of a message when the first one was: one whose confirm was lost may have been worked on', async () => {
+    const times: unknown[] = []
+    await publish({
+      trackers: [ONE],
+      source: fakeStore({ [`tracker-migration/${ONE.id}/a.duckdb`]: { size: 1 } }),
+      onPublish: async ({ publishedAt }) => {
+        times.push(publishedAt)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        if (times.length < 3) throw new DuckfleetError('transient', 'the confirm was lost')
+      },
+    })
+    expect(times).toEqual([expect.any(Number), times[0], times[0]])
+  })
+
   it('ends with the number of messages that were published', async () => {
     let count = 0
     const { error, bodies } = await publish({

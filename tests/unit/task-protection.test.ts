@@ -94,3 +94,50 @@ it('lets the job go on when there is no agent', async () => {
   await task.close()
   expect(problems).toHaveLength(1)
 })
+
+it('asks again while a job goes on that the agent did not protect', async () => {
+  answer = { status: 503, body: 'later' }
+  const task = protection({ againMs: 10 })
+  const guard = await task.guard()
+  expect(problems).toHaveLength(1)
+  answer = { status: 200, body: {} }
+  await vi.waitFor(() => {
+    expect(enabled()).toEqual([true, true])
+  })
+  await guard.release()
+  await vi.waitFor(() => {
+    expect(enabled()).toEqual([true, true, false])
+  })
+  await task.close()
+})
+
+it('protects the next job although the agent is late to hear that the last one is over', async () => {
+  const task = protection({ idleMs: 1 })
+  await (await task.guard()).release()
+  // The agent takes its time for what it hears first.
+  let protectedNow = true
+  agent.removeAllListeners('request')
+  agent.on('request', (request, response) => {
+    let text = ''
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    request.on('end', () => {
+      const { ProtectionEnabled } = JSON.parse(text) as { ProtectionEnabled: boolean }
+      asked.push({ path: undefined, body: { ProtectionEnabled } })
+      setTimeout(
+        () => {
+          protectedNow = ProtectionEnabled
+          response.end('{}')
+        },
+        ProtectionEnabled ? 0 : 100,
+      )
+    })
+  })
+  await vi.waitFor(() => {
+    expect(enabled()).toEqual([true, false])
+  })
+  const guard = await task.guard()
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  expect(protectedNow).toBe(true)
+  await guard.release()
+  await task.close()
+})

@@ -20,7 +20,7 @@ const NOT_KEPT =
   /^(x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count|x-duckfleet-.*|B?CC)$/
 
 /** A new message. Throws a DuckfleetError `usage` for one that no consumer would take. */
-export function newLetter({ body, id }: OutgoingMessage): Letter {
+export function newLetter({ body, id, publishedAt }: OutgoingMessage): Letter {
   const content = Buffer.from(body)
   if (content.length > MAX_BODY) {
     throw new DuckfleetError('usage', `a message has ${content.length} bytes; at most ${MAX_BODY} are read`)
@@ -34,7 +34,7 @@ export function newLetter({ body, id }: OutgoingMessage): Letter {
   }
   const properties: Options.Publish = {
     contentType: 'application/json',
-    timestamp: nowSeconds(),
+    timestamp: publishedAt === undefined ? nowSeconds() : Math.floor(publishedAt / 1000),
     headers: { [HEADERS.attempts]: 1 },
     ...(id === undefined ? {} : { messageId: id }),
   }

@@ -154,9 +154,14 @@ async function abortEarlier(bucket: Bucket, key: string, current: string): Promi
   const own = found.find(({ UploadId }) => UploadId === current)
   if (own === undefined) return
   for (const upload of found) {
-    if (upload.UploadId !== undefined && upload.Initiator?.ID === own.Initiator?.ID && isEarlier(upload, own))
+    if (upload.UploadId !== undefined && initiatorOf(upload) === initiatorOf(own) && isEarlier(upload, own))
       await abortUpload(bucket, key, upload.UploadId)
   }
+}
+
+/** Of those that have assumed a role, the role: every task of a service has a session of its own, `…:assumed-role/ROLE/SESSION`. */
+function initiatorOf({ Initiator }: MultipartUpload): string | undefined {
+  return Initiator?.ID?.replace(/(:assumed-role\/.*)\/[^/]*$/, '$1')
 }
 
 /** A strict order, so that of uploads that begin together one always stays. */
