@@ -133,6 +133,7 @@ function optionsOf(fleet: FleetConfig): PublishOptions {
 function pretendedStore(): Store {
   const unused = (): Promise<never> => Promise.reject(new Error('publishing does not do this'))
   return {
+    atOnce: 0,
     describe: (key) => key,
     // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous
     async *list(prefix) {

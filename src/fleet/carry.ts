@@ -2,10 +2,11 @@ import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../errors.js'
-import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
+import { parseHeader, requireDatabase } from '../migration/header.js'
 import { alreadyWrittenBy } from '../migration/releases.js'
 import type { UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
 import type { StoredFile } from '../store/port.js'
+import { headLength } from './examine.js'
 import type { Examination, Places } from './examine.js'
 import type { JobDeps } from './job-deps.js'
 import { timed } from './report.js'
@@ -59,7 +60,8 @@ export async function carry(run: Run): Promise<void> {
 
 async function download({ places, examined, draft, deps, signal }: Run, to: string): Promise<void> {
   const { store, key } = places.source
-  const options = deps.onDownload === undefined ? {} : { onBytes: deps.onDownload }
+  const { head } = examined
+  const options = deps.onDownload === undefined ? { head } : { head, onBytes: deps.onDownload }
   await timed(draft, 'download', () => store.download(key, examined.file, to, options, signal))
 }
 
@@ -112,11 +114,11 @@ async function compareExisting(run: Run, existing: StoredFile, request: UpgradeR
   const { places, draft, deps, signal } = run
   const { store, key } = places.destination
   const { target } = deps.policy
-  const head = await store.readHead(key, existing, HEADER_BYTES, signal)
+  const head = await store.readHead(key, existing, headLength(store, existing), signal)
   const found = parseHeader(head, existing.size)
   if (found.kind !== 'database' || !alreadyWrittenBy(requireDatabase(found, draft.destination), target))
     throw occupied(run, existing, `it is no database of ${target.release}`)
-  await timed(draft, 'download', () => store.download(key, existing, request.destination, {}, signal))
+  await timed(draft, 'download', () => store.download(key, existing, request.destination, { head }, signal))
   try {
     // Always in full: how well our own new files are proved says nothing of one that somebody else may have made.
     describe(draft, await deps.compare({ ...request, verify: 'full' }, signal))

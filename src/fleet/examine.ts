@@ -26,6 +26,8 @@ export type Action = 'copy' | 'migrate' | 'compare'
 export type Examination = {
   readonly file: StoredFile
   readonly header: StorageHeader
+  /** The first bytes of the file, or all of them. */
+  readonly head: Uint8Array
   /** Bytes of the source and its WALs. */
   readonly bytesIn: number
 } &
@@ -51,7 +53,7 @@ export interface ExaminePolicy {
 }
 
 /**
- * Looks at a file and decides, having read 12 KiB of it. Throws a DuckfleetError: `unreadable` for what is to be
+ * Looks at a file and decides, having read 12 KiB of it, or all of a small one. Throws a DuckfleetError: `unreadable` for what is to be
  * skipped, `usage` for a destination that may not be written, and what the store throws. `onHeader` is told what the
  * header says, even if the file is refused for it.
  */
@@ -67,22 +69,28 @@ export async function examine(
   const bytesIn = file.wals.reduce((sum, wal) => sum + wal.size, file.size)
   // Side by side: the job of a small file is mostly waiting for its store.
   const [head, there] = await Promise.allSettled([
-    source.store.readHead(source.key, file, HEADER_BYTES, signal),
+    source.store.readHead(source.key, file, headLength(source.store, file), signal),
     destination.store.stat(destination.key, signal),
   ])
   // What is wrong with the source comes first, whatever its destination says.
   if (head.status === 'rejected') throw head.reason
-  const found = parseHeader(head.value, file.size)
+  const read = { file, head: head.value }
+  const found = parseHeader(read.head, file.size)
   if (found.kind !== 'not-a-database' && found.header !== undefined) onHeader(found.header, bytesIn)
   const header = requireDatabase(found, path)
   assertOpens(header, path, policy)
   if (there.status === 'rejected') throw there.reason
   const existing = checkDestination(file, destination, there.value, policy)
   if (existing !== undefined && isCompared(existing, policy))
-    return { file, header, action: 'compare', existing, bytesIn }
+    return { ...read, header, action: 'compare', existing, bytesIn }
   // Rows in a WAL are not in the file yet: its bytes alone would lose them.
   const asIs = file.wals.length === 0 && alreadyWrittenBy(header, policy.target)
-  return { file, header, action: asIs ? 'copy' : 'migrate', existing, bytesIn }
+  return { ...read, header, action: asIs ? 'copy' : 'migrate', existing, bytesIn }
+}
+
+/** Bytes that tell what a file is, and all of it where another request would cost more. */
+export function headLength({ atOnce }: Store, { size }: StoredFile): number {
+  return size <= atOnce ? size : HEADER_BYTES
 }
 
 function isCompared(

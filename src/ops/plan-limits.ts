@@ -18,10 +18,12 @@ export const LIMITS = {
 /** Bytes of a ranged GET, and of a part of an upload, as the S3 store cuts them. */
 const GET_PART = 64 * 2 ** 20
 const PUT_PART = 16 * 2 ** 20
-/** Requests beside those that move data. Source: header, and the object once more before its upgrade is published. */
-const SOURCE_GETS = 2
-/** The file with its WALs: at first, after the download, before its upgrade is published. */
-const SOURCE_LISTS = 3
+/** Requests beside those that move data. Source: the object once more before its upgrade is published. */
+const SOURCE_GETS = 1
+/** A file of more bytes is read once more for its header. */
+const AT_ONCE = 4 * 2 ** 20
+/** The file with its WALs: at first, before its upgrade is published. */
+const SOURCE_LISTS = 2
 /** The object: because no list shows it, before it is written, and after. */
 const DESTINATION_GETS = 3
 /** What is there with its WALs: at first, before it is written. */
@@ -52,12 +54,14 @@ export function loadOf({ files, bytes, spread, route }: Traffic): Load {
   const reads = Math.ceil(bytes / GET_PART) + files
   const writes = Math.ceil(bytes / PUT_PART) + files
   const [sources, destinations] = [from === 's3' ? files : 0, to === 's3' ? files : 0]
+  const twice = from === 's3' ? splitSizes({ files, bytes, spread }, AT_ONCE + 1).big.files : 0
   const inParts = to === 's3' ? splitSizes({ files, bytes, spread }, PUT_WHOLE + 1).big.files : 0
   return {
     messages: files,
     s3Gets:
       (from === 's3' ? reads : 0) +
       SOURCE_GETS * sources +
+      twice +
       DESTINATION_GETS * destinations +
       IN_PARTS.gets * inParts,
     s3Lists: SOURCE_LISTS * sources + DESTINATION_LISTS * destinations + IN_PARTS.lists * inParts,

@@ -47,6 +47,7 @@ export function createEfsStore(root: string, { mounted = false }: EfsOptions = {
     })
 
   return {
+    atOnce: 0,
     describe,
     stat: (key, signal) => on('read', key, signal, statDatabase),
     assertUnchanged: (key, file, signal) => on('read', key, signal, (found) => assertUnchanged(found, file)),

@@ -46,6 +46,11 @@ export interface ListedFile {
 /** Told of every piece that was moved: bytes since the last call. Called often: be quick. */
 export type OnBytes = (bytes: number) => void
 
+export interface DownloadOptions {
+  readonly head?: Uint8Array | undefined
+  readonly onBytes?: OnBytes
+}
+
 export interface PublishOptions {
   /** Kept with the file where the store can (S3); names in lower case with dashes, values in ASCII. */
   readonly metadata: Readonly<Record<string, string>>
@@ -77,6 +82,12 @@ export interface Published {
  * at the destination. Retries are the caller's business: adapters only say what kind of error it is.
  */
 export interface Store {
+  /**
+   * Bytes of a file that are better read at once, with its head, than by a request of their own; 0 where a request costs
+   * nothing.
+   */
+  readonly atOnce: number
+
   /** Key as people and reports know it: a full path, or `s3://bucket/key`. */
   describe(key: string): string
 
@@ -90,14 +101,15 @@ export interface Store {
   readHead(key: string, file: StoredFile, length: number, signal: AbortSignal): Promise<Uint8Array>
 
   /**
-   * Copies exactly the version `file`, its WALs beside it (`toPath` + suffix), to new local files. A source that
-   * is not that version any more, before, during or right after, is a `transient` error.
+   * Copies exactly the version `file`, its WALs beside it (`toPath` + suffix), to new local files; when one of them is
+   * another version by then, it is a `transient` error. A WAL that appeared since is for {@link Store.assertUnchanged}.
+   * `head`: what {@link Store.readHead} gave of this version, and need not be read again.
    */
   download(
     key: string,
     file: StoredFile,
     toPath: string,
-    options: { readonly onBytes?: OnBytes },
+    options: DownloadOptions,
     signal: AbortSignal,
   ): Promise<void>
 

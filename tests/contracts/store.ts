@@ -126,10 +126,27 @@ export function storeContract(name: string, localParent: string, create: () => P
         expect(moved).toBe(9_001_000)
       })
 
+      it.each([4096, 50_000])('downloads the same when %i bytes of it have been read', async (length) => {
+        const [bytes, wal] = [randomBytes(50_000), randomBytes(1000)]
+        await harness.put('a.duckdb', bytes)
+        await harness.put('a.duckdb.wal', wal)
+        const found = await known('a.duckdb')
+        const head = await harness.store.readHead('a.duckdb', found, length, signal)
+        let moved = 0
+        const onBytes = (count: number): void => {
+          moved += count
+        }
+        await harness.store.download('a.duckdb', found, file('source'), { head, onBytes }, signal)
+        expect((await readFile(file('source'))).equals(bytes)).toBe(true)
+        expect((await readFile(file('source.wal'))).equals(wal)).toBe(true)
+        expect(moved).toBe(51_000)
+      })
+
       it.each([['a.duckdb'], ['a.duckdb.wal']])(
         'does not download when %s changed since it was looked at',
         async (changed) => {
           await harness.put('a.duckdb', randomBytes(100))
+          await harness.put('a.duckdb.wal', randomBytes(10))
           const before = await known('a.duckdb')
           await harness.put(changed, randomBytes(101))
           const download = harness.store.download('a.duckdb', before, file('source'), {}, signal)

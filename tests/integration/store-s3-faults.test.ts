@@ -141,7 +141,6 @@ describe('downloading', () => {
     ['the file changes', 'a', randomBytes(bytes.length)],
     ['the file shrinks', 'a', randomBytes(10)],
     ['its WAL changes', 'a.wal', randomBytes(1000)],
-    ['another WAL appears', 'a.wal.checkpoint', randomBytes(10)],
   ])('notices when %s in the middle', async (_, key, other) => {
     const found = await prepare()
     let gets = 0

@@ -41,6 +41,7 @@ export function fakeStore(
   broken: (prefix: string) => DuckfleetError | undefined = () => undefined,
 ): Store {
   return {
+    atOnce: 0,
     describe: (key) => `s3://from/${key}`,
     // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous
     async *list(prefix): AsyncGenerator<ListedFile> {

@@ -4,6 +4,8 @@ const MIB = 1024 * 1024
 
 /** How big a request may be; other numbers than the usual ones are for tests. */
 export interface S3Limits {
+  /** Bytes of a file that is read with its head: files of this size and less. */
+  readonly atOnce: number
   /** Bytes of one ranged GET, and how many of them run at a time. */
   readonly getPart: number
   readonly gets: number
@@ -20,6 +22,7 @@ export interface S3Limits {
 }
 
 export const S3_LIMITS: S3Limits = {
+  atOnce: 4 * MIB,
   // Every request costs the server a while in which it sends nothing.
   getPart: 64 * MIB,
   gets: 8,

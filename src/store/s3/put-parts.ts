@@ -23,8 +23,7 @@ export async function putInParts(upload: Upload, signal: AbortSignal): Promise<s
   const headers = { Metadata: metadataOf(upload, digests.whole) }
   await inUpload(bucket, key, headers, signal, async (uploadId) => {
     const parts = await uploadParts(upload, uploadId, partSize, digests.parts, signal)
-    await upload.options.lastLook?.()
-    await upload.refuseObstacles(upload, signal)
+    await Promise.all([upload.options.lastLook?.(), upload.refuseObstacles(upload, signal)])
     await commit(upload, signal, (condition, patient) =>
       completeUpload(bucket, key, uploadId, parts, condition, patient),
     )

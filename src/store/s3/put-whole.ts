@@ -20,8 +20,7 @@ export async function putWhole(upload: Upload, signal: AbortSignal): Promise<str
   await source.read(bytes, 0)
   const digest = sha256(bytes)
   options.onBytes?.(bytes.length)
-  await options.lastLook?.()
-  await upload.refuseObstacles(upload, signal)
+  await Promise.all([options.lastLook?.(), upload.refuseObstacles(upload, signal)])
   await commit(upload, signal, (condition, patient) => put(upload, bytes, digest, condition, patient))
   return digest
 }

@@ -33,16 +33,15 @@ export function createS3Store({ client, bucket: name, endpoint, limits }: S3Stor
     return await run(checked)
   }
   return {
+    atOnce: bucket.limits.atOnce,
     describe: (key) => address(bucket, key),
     stat: (key, signal) => on(key, signal, (found) => statDatabase(bucket, found, signal)),
     assertUnchanged: (key, file, signal) =>
       on(key, signal, (found) => assertUnchanged(bucket, found, file, signal)),
     readHead: (key, file, length, signal) =>
       on(key, signal, (found) => readHead(bucket, found, file, length, signal)),
-    download: (key, file, toPath, { onBytes }, signal) =>
-      on(key, signal, (found) =>
-        download(bucket, found, file, toPath, onBytes ?? ((): void => undefined), signal),
-      ),
+    download: (key, file, toPath, options, signal) =>
+      on(key, signal, (found) => download(bucket, found, file, toPath, options, signal)),
     publish: (fromPath, key, options, signal) =>
       on(key, signal, (found) => publish(bucket, found, fromPath, options, signal)),
     backup: (key, file, suffix, signal) =>
