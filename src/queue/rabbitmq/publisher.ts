@@ -12,6 +12,7 @@ import type { Link } from './link.js'
 
 /** Milliseconds that a channel which is still being opened has to come, before it is left. */
 const CLOSE_LIMIT_MS = 5_000
+const TELL_EVERY_MS = 60_000
 
 /** Sends messages to queues, each for sure. */
 export interface Publisher {
@@ -33,6 +34,15 @@ interface PublisherDeps {
 
 export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Publisher {
   let slot: Slot | undefined
+  let toldFull = -Infinity
+
+  /** Whoever waits wants to know for what; once for all messages that are under way. */
+  const tellFull = (queue: string): void => {
+    if (performance.now() - toldFull < TELL_EVERY_MS) return
+    toldFull = performance.now()
+    const why = `the queue ${queue} has as many messages as it may hold`
+    keeper.emit({ kind: 'waiting', message: `RabbitMQ refuses messages for now: ${why}; waiting for room` })
+  }
 
   const sessionOf = (link: Link): Promise<ConfirmSession> => {
     if (slot === undefined || slot.link !== link || slot.stale) slot = openSlot(link)
@@ -91,8 +101,10 @@ export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Pub
             `RabbitMQ did not take a message for the queue ${queue}: ${why}`,
           )
         }
-        if (outcome === 'unroutable') await ensure(link, queue, true)
-        else await pause(backoff(failures), signal)
+        if (outcome === 'full') {
+          tellFull(queue)
+          await pause(backoff(failures), signal)
+        } else await ensure(link, queue, true)
         throwIfAborted(signal)
       }
     },
