@@ -21,6 +21,8 @@ import { createTaskProtection } from '../ops/task-protection.js'
 import type { Delivery, Queue } from '../queue/port.js'
 import { type BrokerEvent, watchConnection } from './connection-watch.js'
 import type { FleetAdapters } from './fleet-adapters.js'
+import { watchJob } from './job-watch.js'
+import type { JobWatch } from './job-watch.js'
 import { createStopper } from './stopper.js'
 import { chooseTargetFor } from './upgrade-options.js'
 import type { UpgradeDeps } from './upgrade-run.js'
@@ -81,8 +83,13 @@ async function consume(
   cleanup.add(() => upgrader.close())
 
   const connection = watchConnection(log)
+  const jobs = watchJob(fleet.jobDeadlineMs + SETTLE_MS)
   if (fleet.metricsPort !== undefined) {
-    const health = (): ReturnType<typeof connection.health> => connection.health({ worker: size })
+    const health = (): ReturnType<typeof connection.health> => {
+      const stuck = jobs.stuck()
+      const { healthy, details } = connection.health({ worker: size, stuck })
+      return { healthy: healthy && !stuck, details }
+    }
     const server = await startStatusServer(fleet.metricsPort, health, metrics)
     cleanup.add(() => server.close())
     log.event('info', 'status server listens', { port: server.port })
@@ -122,7 +129,7 @@ async function consume(
   log.event('info', 'ready', { worker: size, queue: fleet.queues[size], target: policy.target.release })
   // Not sooner: on a busy machine, connecting takes longer than many an idle time.
   stopper.free('starting')
-  const counts = await work({ queue, big, job, fleet, metrics, log, cleanup, stopper })
+  const counts = await work({ queue, big, job, jobs, fleet, metrics, log, cleanup, stopper })
   log.event('info', 'ended', counts)
 }
 
@@ -130,6 +137,7 @@ interface Work {
   readonly queue: Queue
   readonly big: Queue | undefined
   readonly job: Omit<JobDeps, 'onStep'>
+  readonly jobs: JobWatch
   readonly fleet: FleetConfig
   readonly metrics: Metrics
   readonly log: Log
@@ -139,7 +147,7 @@ interface Work {
 
 /** Works until it is stopped; gives the number of jobs by outcome. */
 async function work(all: Work): Promise<Readonly<Record<string, number>>> {
-  const { queue, big, job, fleet, metrics, log, cleanup, stopper } = all
+  const { queue, big, job, jobs, fleet, metrics, log, cleanup, stopper } = all
   const counts: Record<string, number> = {}
   const marks = new WeakMap<Delivery, ReturnType<typeof markOf>>()
   const protection = fleet.ecsAgent === undefined ? undefined : protect(fleet.ecsAgent, log)
@@ -158,6 +166,7 @@ async function work(all: Work): Promise<Readonly<Record<string, number>>> {
         const mark = markOf(delivery)
         marks.set(delivery, mark)
         stopper.busy('at work')
+        jobs.started()
         metrics.jobStarted()
         log.event('info', 'job started', { ...mark, message: delivery.id })
         return {
@@ -173,6 +182,7 @@ async function work(all: Work): Promise<Readonly<Record<string, number>>> {
         metrics.jobEnded(report)
         counts[report.outcome] = (counts[report.outcome] ?? 0) + 1
         log.job(report, retryInMs, marks.get(delivery))
+        jobs.ended()
         stopper.free('at work')
       },
       onUnsettled: (error, delivery) => {

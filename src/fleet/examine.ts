@@ -3,6 +3,7 @@ import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.
 import type { StorageHeader } from '../migration/header.js'
 import { alreadyWrittenBy } from '../migration/releases.js'
 import type { Target } from '../migration/upgrade.js'
+import { WAL_SUFFIXES } from '../migration/wal.js'
 import type { Found, Store, StoredFile } from '../store/port.js'
 
 /** A file in a store. */
@@ -128,6 +129,14 @@ function checkDestination(
       'usage',
       `${path} is the source itself, which is never written; choose another destination, or upgrade it in place ` +
         '(--in-place), which keeps a backup',
+    )
+  }
+  const suffix = WAL_SUFFIXES.find((ending) => key.endsWith(ending))
+  if (suffix !== undefined) {
+    throw new DuckfleetError(
+      'usage',
+      `${path} is what DuckDB calls the WAL of ${store.describe(key.slice(0, -suffix.length))}, and would take it for; ` +
+        'choose another destination',
     )
   }
   if (existing !== undefined && policy.existing === 'refuse') {

@@ -8,6 +8,7 @@ import { systemCode } from './fs-errors.js'
 import { assertUnchanged, statWals } from './local-file.js'
 import type { StoredFile } from './port.js'
 import { tempName } from './temp-file.js'
+import { refuseWriters } from './writers.js'
 
 const quiet = (): void => undefined
 
@@ -19,6 +20,8 @@ export async function backupFile(
   signal: AbortSignal,
 ): Promise<void> {
   await refuseInterrupted(file, backup, before)
+  // Here too: the backup is another name of the file, and whoever writes to it writes to both.
+  await refuseWriters(file)
   for (const suffix of [...before.wals.map((wal) => wal.suffix), '']) {
     throwIfAborted(signal)
     await keep(file + suffix, backup + suffix, signal)

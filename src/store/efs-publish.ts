@@ -8,6 +8,7 @@ import { systemCode } from './fs-errors.js'
 import { assertUnchanged, statWals } from './local-file.js'
 import type { PublishOptions, Published } from './port.js'
 import { removeTempsFor, tempName, tempNameFor } from './temp-file.js'
+import { refuseWriters } from './writers.js'
 
 /** Answers of file systems that know no hard links, or none between these two places. */
 const NO_LINK = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
@@ -105,6 +106,7 @@ async function isFile(name: string, { dev, ino }: Stats): Promise<boolean> {
 async function refuseObstacles(target: string, options: PublishOptions): Promise<void> {
   if (options.replaces !== undefined) {
     await assertUnchanged(target, options.replaces)
+    await refuseWriters(target)
     return
   }
   const [wal] = await statWals(target)

@@ -288,6 +288,22 @@ describe('a broker short of memory', () => {
     expect(bodies.sort()).toEqual(['provokes', 'waits'])
     await consumer.return?.()
   })
+
+  it.each(['the first messages', 'later messages'])(
+    'takes %s no longer than the limit, and lets go',
+    async (which) => {
+      const limited = await rabbit.broker.queue(name, { publishLimitMs: 2_000 })
+      if (which === 'later messages') await limited.publish({ body: 'before' }, never)
+      await starve()
+      // More than what lies between two programs can hold: some do not even get that far.
+      const body = 'x'.repeat(900_000)
+      const waiting = Array.from({ length: 60 }, () => limited.publish({ body }, never))
+      for (const end of await Promise.allSettled(waiting))
+        expect(end).toMatchObject({ status: 'rejected', reason: { code: 'transient' } })
+      await rabbit.broker.close()
+    },
+    40_000,
+  )
 })
 
 describe('a worker while the broker is short of memory', () => {

@@ -178,7 +178,7 @@ describe('publishing', () => {
     expect((await takeAll(url, failedQueue(name))).map(readFailed)).toMatchObject([{ body: 'two' }])
   })
 
-  it('waits while the queue is full, until there is room, the limit or the signal', async () => {
+  it('waits while the queue is full, which is told once, until there is room, the limit or the signal', async () => {
     const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' }
     await withChannel(url, (channel) => channel.assertQueue(name, { durable: true, arguments: full }))
     queue = await rabbit.broker.queue(name, { publishLimitMs: 1_500 })
@@ -191,6 +191,8 @@ describe('publishing', () => {
     await take(queue, (delivery) => delivery.ack())
     await waiting
     expect((await takeAll(url, name)).map(({ content }) => content.toString())).toEqual(['two'])
+    const told = rabbit.events.filter(({ kind }) => kind === 'waiting').map(({ message }) => message)
+    expect(told).toEqual([expect.stringContaining(`the queue ${name} has as many messages as it may hold`)])
   })
 
   it('confirms many messages in flight, each once', async () => {

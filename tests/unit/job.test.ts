@@ -193,6 +193,21 @@ describe('the destination', () => {
     expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
   })
 
+  it.each(['a.duckdb.wal', 'a.duckdb.wal.checkpoint'])(
+    'is no %s: DuckDB would replay it into a.duckdb',
+    async (name) => {
+      const deps = bench.deps({ existing: 'replace' })
+      const places: typeof deps.places = (...at) => {
+        const { source } = deps.places(...at)
+        return { source, destination: { store: source.store, key: name } }
+      }
+      const report = await runJob(efsMessage('a.duckdb'), { ...deps, places }, never)
+      expect(report).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
+      expect(report.error?.message).toContain(`src/${name} is what DuckDB calls the WAL of`)
+      expect(await bench.files('src')).toEqual(['a.duckdb'])
+    },
+  )
+
   it('is not replaced but compared when it was written after its message was published', async () => {
     await bench.put('dst/a.duckdb', database(64))
     const { mtimeMs } = await stat(bench.path('dst/a.duckdb'))

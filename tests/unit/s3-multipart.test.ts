@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Bucket } from '../../src/store/s3/bucket.js'
 import { S3_LIMITS } from '../../src/store/s3/bucket.js'
 import { createS3Client } from '../../src/store/s3/client.js'
-import { inUpload } from '../../src/store/s3/multipart.js'
+import { completeUpload, inUpload } from '../../src/store/s3/multipart.js'
 
 const signal = new AbortController().signal
 const KEY = 'a.duckdb'
@@ -21,14 +21,19 @@ let server: Server
 let bucket: Bucket
 let uploads: readonly Listed[]
 let aborted: Set<string>
+/** Bodies of the next answers to an end, all of them with status 200: S3 says so before it knows. */
+let ends: string[]
+const ENDED = '<CompleteMultipartUploadResult><ETag>&quot;e&quot;</ETag></CompleteMultipartUploadResult>'
 
 beforeEach(async () => {
   aborted = new Set()
+  ends = []
   server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://s3')
     const id = url.searchParams.get('uploadId')
     response.setHeader('content-type', 'application/xml')
-    if (request.method === 'POST')
+    if (request.method === 'POST' && id !== null) response.end(ends.shift() ?? ENDED)
+    else if (request.method === 'POST')
       response.end('<InitiateMultipartUploadResult><UploadId>own</UploadId></InitiateMultipartUploadResult>')
     else if (request.method === 'DELETE' && id !== null) {
       response.writeHead(aborted.has(id) ? 404 : 204).end()
@@ -78,4 +83,27 @@ it('leaves what users began who are no roles', async () => {
   ]
   await inUpload(bucket, KEY, {}, signal, () => Promise.resolve())
   expect([...aborted]).toEqual(['left'])
+})
+
+const failed = (code: string): string =>
+  `<?xml version="1.0"?>\n   <Error><Code>${code}</Code><Message>no</Message></Error>`
+const end = (): Promise<void> =>
+  completeUpload(bucket, KEY, 'own', [{ PartNumber: 1, ETag: '"p"' }], { IfNoneMatch: '*' }, signal)
+
+it.each(['InternalError', 'SlowDown'])(
+  'takes %s in an answer of status 200 for the error that it is',
+  async (code) => {
+    ends = Array.from({ length: 9 }, () => failed(code))
+    await expect(end()).rejects.toMatchObject({ code: 'transient' })
+  },
+)
+
+it('gets over one of them', async () => {
+  ends = [failed('SlowDown')]
+  await end()
+})
+
+it('takes an answer of status 200 without anything for no success', async () => {
+  ends = Array.from({ length: 9 }, () => '')
+  await expect(end()).rejects.toMatchObject({ code: 'transient' })
 })

@@ -1,12 +1,18 @@
 import { setMaxListeners } from 'node:events'
 import { limitTime, throwIfAborted } from '../../abort.js'
 import { DuckfleetError } from '../../errors.js'
+import { createWaiters } from '../waiters.js'
 import { backoff, pause } from './backoff.js'
 import { createConfirmChannel } from './confirm-channel.js'
 import type { ConfirmSession } from './confirm-channel.js'
 import type { Letter } from './letter.js'
 import type { LinkKeeper } from './link-keeper.js'
+import { limited } from './limited.js'
 import type { Link } from './link.js'
+
+/** Milliseconds that a channel which is still being opened has to come, before it is left. */
+const CLOSE_LIMIT_MS = 5_000
+const TELL_EVERY_MS = 60_000
 
 /** Sends messages to queues, each for sure. */
 export interface Publisher {
@@ -28,6 +34,15 @@ interface PublisherDeps {
 
 export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Publisher {
   let slot: Slot | undefined
+  let toldFull = -Infinity
+
+  /** Whoever waits wants to know for what; once for all messages that are under way. */
+  const tellFull = (queue: string): void => {
+    if (performance.now() - toldFull < TELL_EVERY_MS) return
+    toldFull = performance.now()
+    const why = `the queue ${queue} has as many messages as it may hold`
+    keeper.emit({ kind: 'waiting', message: `RabbitMQ refuses messages for now: ${why}; waiting for room` })
+  }
 
   const sessionOf = (link: Link): Promise<ConfirmSession> => {
     if (slot === undefined || slot.link !== link || slot.stale) slot = openSlot(link)
@@ -46,18 +61,21 @@ export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Pub
     signal: AbortSignal,
   ): Promise<[Link, ConfirmSession]> => {
     for (;;) {
-      const left = deadline - performance.now()
-      const link = await keeper.link(signal, Math.max(left, 1))
-      if (!link.isBlocked()) {
-        // Nothing was sent yet, so that a connection that breaks here does not matter.
-        const session = await prepare(link, queue).catch((error: unknown) => {
-          if (!link.lost.aborted) throw error
-        })
-        if (session?.isFull() === false) return [link, session]
-        await session?.drained(signal)
-      } else {
-        const limit = limitTime(signal, Math.max(left, 1))
-        await keeper.changed.wait(limit.signal)
+      const left = Math.max(deadline - performance.now(), 1)
+      const link = await keeper.link(signal, left)
+      const limit = limitTime(signal, left)
+      try {
+        if (!link.isBlocked()) {
+          // Nothing was sent yet, so that a connection that breaks here does not matter.
+          const preparing = prepare(link, queue).catch((error: unknown) => {
+            if (!link.lost.aborted) throw error
+          })
+          // One that the broker has begun to block answers nothing.
+          const session = await beforeSignal(limit.signal, preparing)
+          if (session?.isFull() === false) return [link, session]
+          await session?.drained(limit.signal)
+        } else await keeper.changed.wait(limit.signal)
+      } finally {
         limit.release()
       }
       throwIfAborted(signal)
@@ -83,15 +101,29 @@ export function createPublisher({ keeper, ensure, limitMs }: PublisherDeps): Pub
             `RabbitMQ did not take a message for the queue ${queue}: ${why}`,
           )
         }
-        if (outcome === 'unroutable') await ensure(link, queue, true)
-        else await pause(backoff(failures), signal)
+        if (outcome === 'full') {
+          tellFull(queue)
+          await pause(backoff(failures), signal)
+        } else await ensure(link, queue, true)
         throwIfAborted(signal)
       }
     },
     async close() {
-      const session = await slot?.opening.catch(() => undefined)
+      if (slot === undefined) return
+      const opened = limited(CLOSE_LIMIT_MS, 'no answer', slot.opening)
+      const session = await opened.catch(() => undefined)
       await session?.close()
     },
+  }
+}
+
+/** What `work` gives; undefined when the signal fires first. */
+async function beforeSignal<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  const waiters = createWaiters()
+  try {
+    return await Promise.race([work, waiters.wait(signal).then(() => undefined)])
+  } finally {
+    waiters.wake()
   }
 }
 
