@@ -1,5 +1,6 @@
 import type { Index, Table } from './catalog.js'
 import { type Bind, inOneType, toText } from './one-type.js'
+import { textListType } from './query-place.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, splitList, tokenize } from './sql.js'
@@ -80,7 +81,8 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
     describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`)
   const [expression] = expressionsOf(tree)
   if (!expression) return sql
-  const wanted = selecting(tree, await castWithin(expression, bind))
+  const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
+  const wanted = selecting(tree, await castWithin(expression, bind, textList))
   if (sameTree(tree, wanted)) return sql
   const printed = await printSelect(target, wanted)
   const same = sameTree(await parseSelect(target, printed), wanted)
@@ -88,25 +90,30 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
-async function castWithin(node: Node, bind: Bind): Promise<Node> {
+async function castWithin(node: Node, bind: Bind, textList: unknown): Promise<Node> {
   const entries: [string, unknown][] = []
-  for (const [field, child] of Object.entries(node)) entries.push([field, await castChild(child, bind)])
-  const inner: Node = Object.fromEntries(entries)
-  const sound = await inOneType(inner, bind)
-  if (sound['class'] !== 'FUNCTION') return sound
-  const found = await bind(sound)
-  for (const outer of 'type' in found ? [] : withCasts(sound, found.complaint))
-    if ('type' in (await bind(outer))) return outer
-  return sound
+  for (const [field, child] of Object.entries(node))
+    entries.push([field, await castChild(child, bind, textList)])
+  const { node: sound } = await inOneType(Object.fromEntries(entries), bind, { textList })
+  return await castArguments(sound, bind)
 }
 
-async function castChild(child: unknown, bind: Bind): Promise<unknown> {
+/** The call with the casts to VARCHAR without which the target knows no such function. */
+export async function castArguments(node: Node, bind: Bind): Promise<Node> {
+  if (node['class'] !== 'FUNCTION') return node
+  const found = await bind(node)
+  for (const outer of 'type' in found ? [] : withCasts(node, found.complaint))
+    if ('type' in (await bind(outer))) return outer
+  return node
+}
+
+async function castChild(child: unknown, bind: Bind, textList: unknown): Promise<unknown> {
   if (Array.isArray(child)) {
     const cast: unknown[] = []
-    for (const one of child as unknown[]) cast.push(await castChild(one, bind))
+    for (const one of child as unknown[]) cast.push(await castChild(one, bind, textList))
     return cast
   }
-  return isNode(child) ? await castWithin(child, bind) : child
+  return isNode(child) ? await castWithin(child, bind, textList) : child
 }
 
 /** A call with casts that may help, the likeliest first. */

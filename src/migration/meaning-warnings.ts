@@ -9,6 +9,8 @@ interface Change {
   readonly probe: string
   readonly holds: (tokens: readonly Token[], sql: string, columns: Columns) => boolean
   readonly what: string
+  /** Views and macros are looked at elsewhere, as trees. */
+  readonly notInQueries?: true
 }
 
 /** Names of columns of the file's tables, in lower case. */
@@ -136,6 +138,7 @@ export const CHANGES: readonly Change[] = [
         return names.some((name) => timestamps.has(name) || (dates.has(name) && !likeText))
       }),
     what: `a DATE or TIMESTAMP was compared with a text as text ('2020-01-01 00:00:00' > '2020-01-01' was true) and is compared as a time`,
+    notInQueries: true,
   },
   {
     probe: 'len([1] || CAST(NULL AS INTEGER[])) = 1',
@@ -244,8 +247,10 @@ export async function meaningWarnings(target: Session, catalog: Catalog, source:
   const columns = columnsOf(catalog)
   const objects = expressions(catalog).map((object) => ({ ...object, tokens: tokenize(object.sql) }))
   const warnings: string[] = []
-  for (const { probe, holds, what } of CHANGES) {
-    const found = objects.filter(({ tokens, sql }) => holds(tokens, sql, columns))
+  for (const { probe, holds, what, notInQueries } of CHANGES) {
+    const found = objects.filter(
+      ({ tokens, sql, isQuery }) => !(notInQueries && isQuery) && holds(tokens, sql, columns),
+    )
     if (found.length === 0 || (await isTrue(target, probe))) continue
     const where = new Set(found.map((object) => object.where))
     for (const object of where)
@@ -283,10 +288,18 @@ function columnsOf({ tables }: Catalog): Columns {
   }
 }
 
-function expressions(catalog: Catalog): { where: string; sql: string }[] {
+function expressions(catalog: Catalog): { where: string; sql: string; isQuery?: true }[] {
   return [
-    ...catalog.views.map((view) => ({ where: `view ${display(view)}`, sql: view.query })),
-    ...catalog.macros.map((macro) => ({ where: `macro ${display(macro)}`, sql: macro.definition })),
+    ...catalog.views.map((view) => ({
+      where: `view ${display(view)}`,
+      sql: view.query,
+      isQuery: true as const,
+    })),
+    ...catalog.macros.map((macro) => ({
+      where: `macro ${display(macro)}`,
+      sql: macro.definition,
+      isQuery: true as const,
+    })),
     ...catalog.indexes.map((index) => ({ where: `index ${display(index)}`, sql: index.definition })),
     ...catalog.tables.flatMap((table) => [
       ...table.columns.map((column) => ({
