@@ -1,5 +1,6 @@
 import type { Macro } from './catalog.js'
-import { castInQuery, mayMix } from './query-casts.js'
+import { mayMix } from './explicit-casts.js'
+import { castInQuery } from './query-casts.js'
 import type { Session } from './session.js'
 import { closingBracket, isWord, splitList, tokenize } from './sql.js'
 

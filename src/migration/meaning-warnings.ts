@@ -21,6 +21,7 @@ interface Columns {
   readonly doubles: ReadonlySet<string>
   readonly dates: ReadonlySet<string>
   readonly timestamps: ReadonlySet<string>
+  readonly intervals: ReadonlySet<string>
 }
 
 const calls =
@@ -118,6 +119,17 @@ export const CHANGES: readonly Change[] = [
           isWord(token, 'INTERVAL') && (isEquality(tokens, i - 1) || isEqualityBeforeCast(tokens, i)),
       ),
     what: 'intervals of other units, such as 1 month and 30 days or 1 day and 24 hours, were different and are equal',
+  },
+  {
+    probe: `CAST(INTERVAL '1 day' / 2 AS VARCHAR) = '00:00:00'`,
+    holds: (tokens, _, { intervals }) =>
+      divisionsIn(tokens).length > 0 &&
+      tokens.some(
+        ({ kind, text }) =>
+          (kind === 'word' && /^(INTERVAL|age|to_(year|month|day|hour|minute|second)s)$/i.test(text)) ||
+          (kind !== 'string' && intervals.has(text.toLowerCase())),
+      ),
+    what: 'an INTERVAL divided by a number was cut to whole days and months, and keeps their fractions',
   },
   {
     probe: `CAST('2020-01-01 10:00:00+02' AS TIMESTAMP) = TIMESTAMP '2020-01-01 08:00:00'`,
@@ -284,6 +296,7 @@ function columnsOf({ tables }: Catalog): Columns {
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
     doubles: named((type) => type.kind === 'scalar' && /^(DOUBLE|FLOAT)$/.test(type.name)),
     dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
+    intervals: named((type) => type.kind === 'scalar' && type.name === 'INTERVAL'),
     timestamps: named((type) => type.kind === 'scalar' && /^TIMESTAMP(_\w+)?$/.test(type.name)),
   }
 }

@@ -1,10 +1,8 @@
+import type { Bind } from './bind.js'
 import { compareStamp, type Comparison } from './compared-stamps.js'
 import { constantText, constantType, isNull } from './constants.js'
 import { literal, splitList } from './sql.js'
-import { isNode, type Node } from './syntax-tree.js'
-
-/** The type that the target finds for an expression, or its complaint. */
-export type Bind = (expression: Node) => Promise<{ readonly type: string } | { readonly complaint: string }>
+import { castTo, isNode, type Node } from './syntax-tree.js'
 
 /** Types of which, and of VARCHAR, releases up to 0.8 make VARCHAR. */
 const TIMES = /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS)?)$/
@@ -111,8 +109,10 @@ export async function inOneType(
 ): Promise<Sure> {
   const kind = KINDS.find(({ is }) => is(node))
   const values = valuesIn(node)
-  // Texts alone need no engine.
-  if (!kind || values.every((value) => constantType(value) === 'VARCHAR' || isNull(value)))
+  // Texts alone need no engine, and a number is compared as a number.
+  const isText = (value: Node): boolean => constantType(value) === 'VARCHAR' || isNull(value)
+  const isNumber = (value: Node): boolean => constantType(value) !== undefined && !isText(value)
+  if (!kind || values.every(isText) || (kind.givesWay === TIMES && values.some(isNumber)))
     return { node, isSure: true }
   const isSearch = named(node, /^(list|array)_/) && !named(node, /^list_value$/)
   const types: (string | undefined)[] = []
@@ -219,8 +219,8 @@ function areOtherNested(types: Types): boolean {
 function searchText(node: Node, values: readonly Node[], textList: unknown): Sure {
   const [list, value] = values
   if (textList === undefined || !list) return { node, isSure: false }
-  const cast = { ...toText(list), cast_type: textList }
-  return { node: { ...node, children: [cast, toText(value)] }, isSure: true }
+  const cast = { ...castTo('VARCHAR', list), cast_type: textList }
+  return { node: { ...node, children: [cast, castTo('VARCHAR', value)] }, isSure: true }
 }
 
 /** `nullif(a, b)` gives a, in its own type. */
@@ -229,8 +229,8 @@ function nullIfText(node: Node, [value, other]: readonly Node[]): Node {
     class: 'COMPARISON',
     type: 'COMPARE_EQUAL',
     alias: '',
-    left: toText(value),
-    right: toText(other),
+    left: castTo('VARCHAR', value),
+    right: castTo('VARCHAR', other),
   }
   const nothing = {
     class: 'CONSTANT',
@@ -255,13 +255,8 @@ function valueOf(child: Node): Node {
 
 function castValue(child: unknown): unknown {
   return isNode(child) && isNode(child['then_expr'])
-    ? { ...child, then_expr: toText(child['then_expr']) }
-    : toText(child)
-}
-
-export function toText(child: unknown): Node {
-  const type = { id: 'VARCHAR', type_info: null }
-  return { class: 'CAST', type: 'OPERATOR_CAST', alias: '', child, cast_type: type, try_cast: false }
+    ? { ...child, then_expr: castTo('VARCHAR', child['then_expr']) }
+    : castTo('VARCHAR', child)
 }
 
 async function typeOf(value: Node, bind: Bind): Promise<string | undefined> {

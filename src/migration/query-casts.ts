@@ -1,6 +1,8 @@
+import type { Bind } from './bind.js'
 import { castArguments, holdsText } from './explicit-casts.js'
 import { constantType } from './constants.js'
-import { type Bind, inOneType, mixesTimes, TIMES_AND_NUMBERS, toText, valuesIn } from './one-type.js'
+import { inNumberTypes, numbersIn } from './number-types.js'
+import { inOneType, mixesTimes, TIMES_AND_NUMBERS, valuesIn } from './one-type.js'
 import {
   ANY_TYPE,
   columnAsText,
@@ -16,6 +18,7 @@ import {
 import { type Session, SqlError } from './session.js'
 import {
   castDoubles,
+  castTo,
   isNode,
   type Node,
   parseSelect,
@@ -33,14 +36,6 @@ export interface CastQuery {
   readonly sql: string
   /** May a text in it mean something else, so that no cast could be written? */
   readonly isSure: boolean
-}
-
-const MIXING =
-  /[=<>[]|\b(CASE|IN|IF|COALESCE|IFNULL|NULLIF|BETWEEN|VALUES|GREATEST|LEAST|USING|NATURAL|ANY|ALL|SOME|DISTINCT|UNION|INTERSECT|EXCEPT|(LIST|ARRAY)_\w+)\b/i
-
-/** May a query hold something that needs one type for several values? */
-export function mayMix(sql: string): boolean {
-  return MIXING.test(sql)
 }
 
 export interface CastOptions {
@@ -243,7 +238,8 @@ class Caster {
       isColumn: (one) => isColumn(one) && !this.describer.isParameter(one),
     })
     this.isSure &&= isSure
-    return this.options.isRefused ? await castArguments(done, bind) : done
+    const typed = await inNumberTypes(done, bind)
+    return this.options.isRefused ? await castArguments(typed, bind) : typed
   }
 
   /** `VALUES (1, 'a'), ('b', 2)`, column by column. */
@@ -254,8 +250,9 @@ class Caster {
       const values = rows.flatMap((row) => row[column] ?? [])
       // What holds for the values of a list holds for these.
       const list = { class: 'FUNCTION', function_name: 'list_value', children: values }
-      const { node: cast, isSure } = await inOneType(list, bind)
+      const { node: texts, isSure } = await inOneType(list, bind)
       this.isSure &&= isSure
+      const cast = await inNumberTypes(texts, bind)
       for (const [i, value] of nodesIn(cast['children']).entries()) {
         const row = done[i]
         if (row) row[column] = value
@@ -280,7 +277,7 @@ class Caster {
     if (!types.includes('VARCHAR') || !types.some((type) => TIMES_AND_NUMBERS.test(type))) return node
     return {
       ...node,
-      child: toText(child),
+      child: castTo('VARCHAR', child),
       subquery: { ...statement, node: columnAsText(this.frame, query) },
     }
   }
@@ -347,7 +344,7 @@ const fromNothing: Bind = () => Promise.resolve({ complaint: '' })
 function valuesWithin(child: unknown): Node[] {
   if (Array.isArray(child)) return (child as unknown[]).flatMap(valuesWithin)
   if (!isNode(child) || QUERIES.test(String(child['type']))) return []
-  return [...valuesIn(child), ...Object.values(child).flatMap(valuesWithin)]
+  return [...valuesIn(child), ...numbersIn(child), ...Object.values(child).flatMap(valuesWithin)]
 }
 
 function keyOf(expression: Node): string {

@@ -14,9 +14,9 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { divisionWarnings, mixedWarning, typeWarnings } from './changed-meaning.js'
-import { castInIndex, castInTable, holdsText, lacksCast, mayMixValues } from './explicit-casts.js'
+import { castInIndex, castInTable, lacksCast, mayMix, mayMixValues } from './explicit-casts.js'
 import { castInMacro } from './macro-casts.js'
-import { castInQuery, mayMix } from './query-casts.js'
+import { castInQuery } from './query-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
 import { type Broken, brokenMacro, brokenView, createBroken } from './stand-ins.js'
@@ -133,7 +133,7 @@ class Builder {
     const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
     const cast = async (): Promise<string> =>
       createIndex(table ? await castInIndex(this.session, index, table) : index)
-    const sql = holdsText(index.definition) ? await cast() : createIndex(index)
+    const sql = mayMix(index.definition) ? await cast() : createIndex(index)
     await this.run(`index ${display(index)}`, sql, cast)
   }
 

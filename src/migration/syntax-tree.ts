@@ -41,6 +41,17 @@ export function sameTree(a: unknown, b: unknown): boolean {
   return withoutPlaces(a) === withoutPlaces(b)
 }
 
+/** A number in a tree, as it is written. */
+export function numberNode(text: string): Node {
+  return { [NUMBER]: text }
+}
+
+/** `type`: one that has a name alone, such as VARCHAR. */
+export function castTo(type: string, child: unknown): Node {
+  const castType = { id: type, type_info: null }
+  return { class: 'CAST', type: 'OPERATOR_CAST', alias: '', child, cast_type: castType, try_cast: false }
+}
+
 /** The tree with every DOUBLE as a cast text: the engine prints 1e5 as 100000.0, a decimal. */
 export function castDoubles(tree: Node): Node {
   return changeNodes(tree, (node) => {

@@ -269,6 +269,29 @@ const CASES: readonly Case[] = [
     ],
     warnings: [/^view main.moods may mean something else/, /^macro main.any_type may mean something else/],
   },
+  {
+    name: 'numbers_beside_narrow_ones',
+    setup: [
+      `CREATE TABLE t(ti tinyint, sm smallint, u uinteger, ub ubigint, n decimal(5,2), i int, d double,
+         g bigint GENERATED ALWAYS AS (sm * 100), CHECK (sm * 100 < 5000000), x varchar DEFAULT typeof(2::smallint * 100))`,
+      'INSERT INTO t(ti, sm, u, ub, n, i, d) VALUES (100, 30000, 4000000000, 18000000000000000000, 9.99, 7, 2.5), (-100, -30000, 1, 1, 0, 0, 0)',
+      'CREATE INDEX ix ON t((sm * 100))',
+      'CREATE VIEW computed AS SELECT ti * 100 AS a, ti + 100 AS b, 1 - u AS c, u * 40000 AS d, ub * 70000 AS e, sm & 70000 AS f, 200 - ti AS h FROM t',
+      'CREATE VIEW chosen AS SELECT coalesce(ti, 0) * 100 AS a, CASE WHEN i > 1 THEN sm ELSE 1 END * 100 AS b, [ti, 1] AS c FROM t',
+      'CREATE VIEW extremes AS SELECT greatest(ti, 1) * 100 AS a, least(n, i) AS b, greatest(ub, 1) AS c, greatest(i, true) AS d, least(sm, ti) AS e FROM t',
+      'CREATE VIEW rests AS SELECT i % n AS a, d % i AS b, n % 2 AS c, i % 2 AS e, i % 0.3 AS f FROM t',
+      'CREATE VIEW given AS SELECT x * 100 AS y FROM (SELECT ti FROM t) q(x)',
+      'CREATE MACRO f(x) AS CAST(x AS TINYINT) * 100',
+    ],
+    checks: [
+      ...['computed', 'chosen', 'extremes', 'rests', 'given'].map(
+        (from) => `SELECT columns(*)::varchar FROM ${from} ORDER BY ALL`,
+      ),
+      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('computed', 'chosen', 'extremes', 'rests') ORDER BY table_name, column_index`,
+      'SELECT f(100), typeof(f(100))',
+      'SELECT sm, g, x FROM t WHERE sm * 100::int = 3000000',
+    ],
+  },
 ]
 
 let folder: string

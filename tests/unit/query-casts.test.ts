@@ -11,6 +11,7 @@ beforeAll(async () => {
   await target.query(
     'CREATE TABLE t(i int, b bigint, d date, ts timestamp, s varchar, h hugeint, e mood, l int[], f double)',
   )
+  await target.query('CREATE TABLE narrow(n smallint, i int, w ubigint)')
 })
 
 const castIn = async (sql: string): Promise<string> => {
@@ -73,6 +74,19 @@ it.each([
   [
     `SELECT ts < 'x' AS a, d > '2020-1-2' AS b FROM t`,
     `SELECT (CAST(ts AS VARCHAR) < CAST('x' AS VARCHAR)) AS a, (CAST(d AS VARCHAR) > CAST('2020-1-2' AS VARCHAR)) AS b FROM t`,
+  ],
+  // The number 1 was an INTEGER wherever it stood.
+  [
+    `SELECT n + 1 AS a, n % 2 AS b, coalesce(n, 0) AS c, i + 1 AS d, 5 - w AS e FROM narrow`,
+    `SELECT (n + CAST(1 AS INTEGER)) AS a, (n % CAST(2 AS INTEGER)) AS b, COALESCE(n, CAST(0 AS INTEGER)) AS c, (i + 1) AS d, (CAST(5 AS DOUBLE) - CAST(w AS DOUBLE)) AS e FROM narrow`,
+  ],
+  [
+    `SELECT greatest(i, 1) AS a, least(i, 0.5) AS b, greatest(true, i) AS c FROM narrow`,
+    `SELECT greatest(CAST(i AS BIGINT), CAST(1 AS BIGINT)) AS a, least(CAST(i AS DOUBLE), CAST(0.5 AS DOUBLE)) AS b, greatest(CAST(CAST('t' AS BOOLEAN) AS VARCHAR), CAST(i AS VARCHAR)) AS c FROM narrow`,
+  ],
+  [
+    `SELECT f % i AS a, i % 1.5 AS b, f % 2 AS c FROM t`,
+    `SELECT (f % "nullif"(i, 0)) AS a, (CAST(i AS DOUBLE) % CAST(1.5 AS DOUBLE)) AS b, (f % 2) AS c FROM t`,
   ],
 ])('%s is written as %s', async (sql, wanted) => {
   expect(await castIn(sql)).toBe(wanted)
