@@ -32,6 +32,14 @@ export function divisionWarnings(catalog: Catalog, source: string, target: strin
     )
 }
 
+/** Of a view or macro with a text beside values of other types, which are not known. */
+export function mixedWarning(what: string, source: string, target: string): string {
+  return (
+    `${what} may mean something else in ${target} than in ${source}: a text beside a number, a time or an ENUM, as in ` +
+    'CASE, COALESCE, IN or a comparison, has another type: cast both to the type that is meant'
+  )
+}
+
 /** Columns of a view that have another type in the target, as far as both releases print types alike. */
 export function typeWarnings(view: View, now: readonly ViewColumn[]): string[] {
   if ('broken' in view.columns) return []

@@ -1,9 +1,12 @@
 import type { Index, Table } from './catalog.js'
-import { type Bind, inOneType, toText } from './one-type.js'
+import type { Bind } from './bind.js'
+import { inNumberTypes } from './number-types.js'
+import { inOneType } from './one-type.js'
+import { textListType } from './query-place.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, splitList, tokenize } from './sql.js'
-import { isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
+import { castTo, isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
 import { tableExpressions } from './table-expressions.js'
 import { renderType } from './types.js'
 
@@ -23,7 +26,15 @@ export function lacksCast(complaint: string): boolean {
 
 /** Does a table hold an expression that may mean something else without a cast, although no target complains? */
 export function mayMixValues(table: Table): boolean {
-  return tableExpressions(table).some(holdsText)
+  return tableExpressions(table).some(mayMix)
+}
+
+const MIXING =
+  /[=<>[%*+&|-]|\/\/|\b(CASE|IN|IF|COALESCE|IFNULL|NULLIF|BETWEEN|VALUES|GREATEST|LEAST|MOD|XOR|USING|NATURAL|ANY|ALL|SOME|DISTINCT|UNION|INTERSECT|EXCEPT|(LIST|ARRAY)_\w+)\b/i
+
+/** May a text hold something that needs one type for several values? */
+export function mayMix(sql: string): boolean {
+  return MIXING.test(sql)
 }
 
 /** A text in an expression may be such a constant. */
@@ -73,14 +84,15 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
   // 0.8.1 as a target still casts by itself.
   if (/^0\./.test(target.release)) return sql
   const whole = await describe(target, `${HEAD}${sql}${from}`)
-  if ('type' in whole && !holdsText(sql)) return sql
+  if ('type' in whole && !mayMix(sql)) return sql
   const tree = await parseSelect(target, `${HEAD}${sql}`)
   if (!isNode(tree)) return sql
   const bind: Bind = async (expression) =>
     describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`)
   const [expression] = expressionsOf(tree)
   if (!expression) return sql
-  const wanted = selecting(tree, await castWithin(expression, bind))
+  const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
+  const wanted = selecting(tree, await castWithin(expression, bind, textList))
   if (sameTree(tree, wanted)) return sql
   const printed = await printSelect(target, wanted)
   const same = sameTree(await parseSelect(target, printed), wanted)
@@ -88,25 +100,30 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
-async function castWithin(node: Node, bind: Bind): Promise<Node> {
+async function castWithin(node: Node, bind: Bind, textList: unknown): Promise<Node> {
   const entries: [string, unknown][] = []
-  for (const [field, child] of Object.entries(node)) entries.push([field, await castChild(child, bind)])
-  const inner: Node = Object.fromEntries(entries)
-  const sound = await inOneType(inner, bind)
-  if (sound['class'] !== 'FUNCTION') return sound
-  const found = await bind(sound)
-  for (const outer of 'type' in found ? [] : withCasts(sound, found.complaint))
-    if ('type' in (await bind(outer))) return outer
-  return sound
+  for (const [field, child] of Object.entries(node))
+    entries.push([field, await castChild(child, bind, textList)])
+  const { node: sound } = await inOneType(Object.fromEntries(entries), bind, { textList })
+  return await castArguments(await inNumberTypes(sound, bind), bind)
 }
 
-async function castChild(child: unknown, bind: Bind): Promise<unknown> {
+/** The call with the casts to VARCHAR without which the target knows no such function. */
+export async function castArguments(node: Node, bind: Bind): Promise<Node> {
+  if (node['class'] !== 'FUNCTION') return node
+  const found = await bind(node)
+  for (const outer of 'type' in found ? [] : withCasts(node, found.complaint))
+    if ('type' in (await bind(outer))) return outer
+  return node
+}
+
+async function castChild(child: unknown, bind: Bind, textList: unknown): Promise<unknown> {
   if (Array.isArray(child)) {
     const cast: unknown[] = []
-    for (const one of child as unknown[]) cast.push(await castChild(one, bind))
+    for (const one of child as unknown[]) cast.push(await castChild(one, bind, textList))
     return cast
   }
-  return isNode(child) ? await castWithin(child, bind) : child
+  return isNode(child) ? await castWithin(child, bind, textList) : child
 }
 
 /** A call with casts that may help, the likeliest first. */
@@ -116,13 +133,18 @@ function withCasts(node: Node, complaint: string): Node[] {
   if (name === undefined || !Array.isArray(children)) return []
   // The engine calls another function, as it does for split_part: there a text comes first.
   if (name !== node['function_name'])
-    return [{ ...node, children: children.map((one: unknown, i) => (i === 0 ? toText(one) : one)) }]
+    return [
+      { ...node, children: children.map((one: unknown, i) => (i === 0 ? castTo('VARCHAR', one) : one)) },
+    ]
   const given = splitList(types)
   return signaturesIn(complaint, name)
     .filter((wanted) => wanted.length === children.length)
     .map((wanted) => {
       const needsCast = (i: number): boolean => wanted[i] === 'VARCHAR' && !TEXT.test(given[i] ?? '')
-      return { ...node, children: children.map((one: unknown, i) => (needsCast(i) ? toText(one) : one)) }
+      return {
+        ...node,
+        children: children.map((one: unknown, i) => (needsCast(i) ? castTo('VARCHAR', one) : one)),
+      }
     })
 }
 

@@ -9,6 +9,8 @@ interface Change {
   readonly probe: string
   readonly holds: (tokens: readonly Token[], sql: string, columns: Columns) => boolean
   readonly what: string
+  /** Views and macros are looked at elsewhere, as trees. */
+  readonly notInQueries?: true
 }
 
 /** Names of columns of the file's tables, in lower case. */
@@ -19,6 +21,7 @@ interface Columns {
   readonly doubles: ReadonlySet<string>
   readonly dates: ReadonlySet<string>
   readonly timestamps: ReadonlySet<string>
+  readonly intervals: ReadonlySet<string>
 }
 
 const calls =
@@ -118,6 +121,17 @@ export const CHANGES: readonly Change[] = [
     what: 'intervals of other units, such as 1 month and 30 days or 1 day and 24 hours, were different and are equal',
   },
   {
+    probe: `CAST(INTERVAL '1 day' / 2 AS VARCHAR) = '00:00:00'`,
+    holds: (tokens, _, { intervals }) =>
+      divisionsIn(tokens).length > 0 &&
+      tokens.some(
+        ({ kind, text }) =>
+          (kind === 'word' && /^(INTERVAL|age|to_(year|month|day|hour|minute|second)s)$/i.test(text)) ||
+          (kind !== 'string' && intervals.has(text.toLowerCase())),
+      ),
+    what: 'an INTERVAL divided by a number was cut to whole days and months, and keeps their fractions',
+  },
+  {
     probe: `CAST('2020-01-01 10:00:00+02' AS TIMESTAMP) = TIMESTAMP '2020-01-01 08:00:00'`,
     holds: (tokens) =>
       tokens.some(
@@ -136,6 +150,7 @@ export const CHANGES: readonly Change[] = [
         return names.some((name) => timestamps.has(name) || (dates.has(name) && !likeText))
       }),
     what: `a DATE or TIMESTAMP was compared with a text as text ('2020-01-01 00:00:00' > '2020-01-01' was true) and is compared as a time`,
+    notInQueries: true,
   },
   {
     probe: 'len([1] || CAST(NULL AS INTEGER[])) = 1',
@@ -244,8 +259,10 @@ export async function meaningWarnings(target: Session, catalog: Catalog, source:
   const columns = columnsOf(catalog)
   const objects = expressions(catalog).map((object) => ({ ...object, tokens: tokenize(object.sql) }))
   const warnings: string[] = []
-  for (const { probe, holds, what } of CHANGES) {
-    const found = objects.filter(({ tokens, sql }) => holds(tokens, sql, columns))
+  for (const { probe, holds, what, notInQueries } of CHANGES) {
+    const found = objects.filter(
+      ({ tokens, sql, isQuery }) => !(notInQueries && isQuery) && holds(tokens, sql, columns),
+    )
     if (found.length === 0 || (await isTrue(target, probe))) continue
     const where = new Set(found.map((object) => object.where))
     for (const object of where)
@@ -279,14 +296,23 @@ function columnsOf({ tables }: Catalog): Columns {
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
     doubles: named((type) => type.kind === 'scalar' && /^(DOUBLE|FLOAT)$/.test(type.name)),
     dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
+    intervals: named((type) => type.kind === 'scalar' && type.name === 'INTERVAL'),
     timestamps: named((type) => type.kind === 'scalar' && /^TIMESTAMP(_\w+)?$/.test(type.name)),
   }
 }
 
-function expressions(catalog: Catalog): { where: string; sql: string }[] {
+function expressions(catalog: Catalog): { where: string; sql: string; isQuery?: true }[] {
   return [
-    ...catalog.views.map((view) => ({ where: `view ${display(view)}`, sql: view.query })),
-    ...catalog.macros.map((macro) => ({ where: `macro ${display(macro)}`, sql: macro.definition })),
+    ...catalog.views.map((view) => ({
+      where: `view ${display(view)}`,
+      sql: view.query,
+      isQuery: true as const,
+    })),
+    ...catalog.macros.map((macro) => ({
+      where: `macro ${display(macro)}`,
+      sql: macro.definition,
+      isQuery: true as const,
+    })),
     ...catalog.indexes.map((index) => ({ where: `index ${display(index)}`, sql: index.definition })),
     ...catalog.tables.flatMap((table) => [
       ...table.columns.map((column) => ({

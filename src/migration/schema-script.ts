@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type Index, type View } from './catalog.js'
+import { type Catalog, display, type Index, type Macro, type View } from './catalog.js'
 import { describeView } from './catalog-reader.js'
 import {
   createIndex,
@@ -13,8 +13,10 @@ import {
 } from './ddl.js'
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
-import { divisionWarnings, typeWarnings } from './changed-meaning.js'
-import { castInIndex, castInTable, holdsText, lacksCast, mayMixValues } from './explicit-casts.js'
+import { divisionWarnings, mixedWarning, typeWarnings } from './changed-meaning.js'
+import { castInIndex, castInTable, lacksCast, mayMix, mayMixValues } from './explicit-casts.js'
+import { castInMacro } from './macro-casts.js'
+import { castInQuery } from './query-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
 import { type Broken, brokenMacro, brokenView, createBroken } from './stand-ins.js'
@@ -74,9 +76,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
       sql: createTable(table),
       repair: async () => createTable(await castInTable(reference, table)),
     })),
-    ...catalog.macros
-      .filter(({ broken }) => broken === undefined)
-      .map((macro) => ({ what: `macro ${display(macro)}`, name: macro.name, sql: createMacro(macro) })),
+    ...catalog.macros.filter(({ broken }) => broken === undefined).map((macro) => builder.macroItem(macro)),
   ]
   const views = catalog.views.filter((view) => !('broken' in view.columns))
   // A macro may read a view: only then views come before what is left.
@@ -84,23 +84,35 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const viewsNow = waiting.length > 0 ? views : []
   const left = await builder.fixpoint([...waiting, ...viewsNow.map((view) => builder.viewItem(view))])
   builder.refuse(left)
-  const made = builder.take()
+  const statements = builder.take()
   for (const index of catalog.indexes) await builder.index(index, catalog)
   const indexes = builder.take()
   builder.refuse(
     await builder.fixpoint(waiting.length > 0 ? [] : views.map((view) => builder.viewItem(view))),
   )
   for (const broken of brokenOnes) await builder.noteBroken(broken)
+  const made = {
+    ...catalog,
+    tables,
+    views: catalog.views.map((view) => builder.views.get(display(view)) ?? view),
+    macros: catalog.macros.map((macro) => builder.macros.get(display(macro)) ?? macro),
+  }
   const warnings = [
     ...builder.warnings,
     ...divisionWarnings(catalog, source, reference.release),
-    ...(await meaningWarnings(reference, { ...catalog, tables }, source)),
+    ...(await meaningWarnings(reference, made, source)),
+    ...builder.unsure.map((what) => mixedWarning(what, source, reference.release)),
   ]
-  return { tables: made, indexes, views: builder.take(), warnings }
+  return { tables: statements, indexes, views: builder.take(), warnings }
 }
 
 class Builder {
   readonly warnings: string[] = []
+  /** Views and macros as they are made, by their names. */
+  readonly views = new Map<string, View>()
+  readonly macros = new Map<string, Macro>()
+  /** What holds a text that may mean something else. */
+  readonly unsure: string[] = []
   private done: string[] = []
   private readonly errors = new Map<string, string>()
 
@@ -121,7 +133,7 @@ class Builder {
     const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
     const cast = async (): Promise<string> =>
       createIndex(table ? await castInIndex(this.session, index, table) : index)
-    const sql = holdsText(index.definition) ? await cast() : createIndex(index)
+    const sql = mayMix(index.definition) ? await cast() : createIndex(index)
     await this.run(`index ${display(index)}`, sql, cast)
   }
 
@@ -145,7 +157,7 @@ class Builder {
       if (!(error instanceof SqlError)) throw error
       this.errors.set(what, error.message)
       if (!repair || !lacksCast(error.message)) return false
-      return await this.attempt({ what, sql: await repair() })
+      return await this.attempt({ what, sql: await repair(), ...(finish && { finish }) })
     }
   }
 
@@ -185,13 +197,62 @@ class Builder {
     }
   }
 
-  viewItem(view: View): Item {
-    const [what, sql] = [`view ${display(view)}`, createView(view)]
-    return { what, name: view.name, sql, finish: () => this.withColumns(what, sql, view) }
+  macroItem(macro: Macro): Item {
+    const [what, sql] = [`macro ${display(macro)}`, createMacro(macro)]
+    return { what, name: macro.name, sql, finish: () => this.macroWithCasts(what, sql, macro) }
+  }
+
+  /** The statement that makes the macro with the casts that keep its meaning, where the target takes it so. */
+  private async macroWithCasts(what: string, sql: string, macro: Macro): Promise<string> {
+    const { macro: cast, isSure } = await castInMacro(this.session, macro)
+    const now = createMacro(cast)
+    const isMade = now === sql || !(await this.refuses(now.replace(/^CREATE/, 'CREATE OR REPLACE')))
+    if (!isSure || !isMade) this.unsure.push(what)
+    if (isMade) this.macros.set(display(macro), cast)
+    return isMade ? now : sql
+  }
+
+  viewItem(read: View): Item {
+    const what = `view ${display(read)}`
+    let view = read
+    return {
+      what,
+      name: view.name,
+      sql: createView(view),
+      repair: async () => {
+        const { sql: query } = await castInQuery(this.session, view.query, { isRefused: true })
+        view = { ...view, query }
+        return createView(view)
+      },
+      finish: async () => {
+        view = await this.withCasts(what, view)
+        this.views.set(display(view), view)
+        return await this.withColumns(what, view)
+      },
+    }
+  }
+
+  /** The view with the casts that keep its meaning, where the target takes it so. */
+  private async withCasts(what: string, view: View): Promise<View> {
+    if (!mayMix(view.query)) return view
+    const { sql: query, isSure } = await castInQuery(this.session, view.query)
+    const cast = { ...view, query }
+    const isMade = query === view.query || (await this.replaceView(view, cast))
+    if (!isSure || !isMade) this.unsure.push(what)
+    return isMade ? cast : view
+  }
+
+  /** False, and nothing is changed, where the target does not take the other one. */
+  private async replaceView(view: View, other: View): Promise<boolean> {
+    await this.session.query(`DROP VIEW ${qualified(view.schema, view.name)}`)
+    if (!(await this.refuses(createView(other)))) return true
+    await this.session.query(createView(view))
+    return false
   }
 
   /** Column names of a view may depend on the release; where they differ they are written out. */
-  private async withColumns(what: string, sql: string, view: View): Promise<string> {
+  private async withColumns(what: string, view: View): Promise<string> {
+    const sql = createView(view)
     if ('broken' in view.columns) return sql
     const name = qualified(view.schema, view.name)
     const now = await describeView(this.session, name)

@@ -41,6 +41,54 @@ export function sameTree(a: unknown, b: unknown): boolean {
   return withoutPlaces(a) === withoutPlaces(b)
 }
 
+/** A number in a tree, as it is written. */
+export function numberNode(text: string): Node {
+  return { [NUMBER]: text }
+}
+
+/** `type`: one that has a name alone, such as VARCHAR. */
+export function castTo(type: string, child: unknown): Node {
+  const castType = { id: type, type_info: null }
+  return { class: 'CAST', type: 'OPERATOR_CAST', alias: '', child, cast_type: castType, try_cast: false }
+}
+
+/** The tree with every DOUBLE as a cast text: the engine prints 1e5 as 100000.0, a decimal. */
+export function castDoubles(tree: Node): Node {
+  return changeNodes(tree, (node) => {
+    const { value, alias } = node
+    const { type, value: number } = isNode(value) ? value : {}
+    if (node['class'] !== 'CONSTANT' || !isNode(type) || type['id'] !== 'DOUBLE' || !isNode(number))
+      return node
+    const text = { type: { id: 'VARCHAR', type_info: null }, is_null: false, value: number[NUMBER] }
+    const child = { class: 'CONSTANT', type: 'VALUE_CONSTANT', alias: '', value: text }
+    return { class: 'CAST', type: 'OPERATOR_CAST', alias, child, cast_type: type, try_cast: false }
+  })
+}
+
+/** The tree without the `SELECT *` that the engine puts around VALUES each time that it prints them. */
+export function withoutShells(tree: unknown): unknown {
+  if (!isNode(tree)) return tree
+  return changeNodes(tree, (node) => {
+    const query = isNode(node['subquery']) ? node['subquery']['node'] : undefined
+    const inner = isNode(query) ? query['from_table'] : undefined
+    const isShell = node['type'] === 'SUBQUERY' && isValues(node) && isNode(inner) && isValues(inner)
+    return isShell ? inner : node
+  })
+}
+
+function isValues({ alias, column_name_alias: columns }: Node): boolean {
+  return alias === 'valueslist' && !(Array.isArray(columns) && columns.length > 0)
+}
+
+/** The tree with every node changed, from the inside out. */
+export function changeNodes(node: Node, change: (node: Node) => Node): Node {
+  const changed = (child: unknown): unknown => {
+    if (Array.isArray(child)) return (child as unknown[]).map(changed)
+    return isNode(child) ? changeNodes(child, change) : child
+  }
+  return change(Object.fromEntries(Object.entries(node).map(([field, child]) => [field, changed(child)])))
+}
+
 export function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

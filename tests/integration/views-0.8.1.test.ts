@@ -239,6 +239,59 @@ const CASES: readonly Case[] = [
       'SELECT f([1, -1])::varchar',
     ],
   },
+  {
+    name: 'texts_beside_numbers',
+    setup: [
+      `CREATE TYPE mood AS ENUM('sad', 'ok', 'a')`,
+      'CREATE TABLE t(i int, b bigint, s varchar, d date, ts timestamp, m mood, l int[])',
+      `INSERT INTO t VALUES (1, 7, '01', '2020-01-02', '2020-01-02', 'sad', [1, 7]), (7, 8, '7', '2020-10-02', '2020-10-02 03:04:05', 'ok', []), (NULL, 9, 'x', NULL, NULL, NULL, NULL)`,
+      `CREATE VIEW cases AS SELECT CASE WHEN i > 1 THEN 'many' ELSE i END AS c, coalesce(i, '?'), ifnull(ts, 'never') FROM t`,
+      `CREATE VIEW lists AS SELECT [i, 'x'] AS l, greatest(i, '10') AS g, list_contains(l, '07') AS c, nullif(d, '2020-1-2') AS n FROM t`,
+      `CREATE VIEW chosen AS SELECT b FROM t WHERE i IN ('01', '7') OR s IN (1, 2) OR '07' IN (SELECT i FROM t)`,
+      `CREATE VIEW times AS SELECT b, d > '2020-9-1' AS a, ts >= '2020-01-02' AS e, ts < 'x' AS f, ts IN ('2020-01-02', '2021-01-01') AS g, ts IN ('2020-01-02', 'x') AS k, d = s AS h FROM t`,
+      `CREATE VIEW nested AS WITH c AS (SELECT coalesce(i, '?') AS x, b FROM t) SELECT x, (SELECT max(CASE WHEN u.b > c.b THEN u.b ELSE 'x' END) FROM t u) AS y FROM c WHERE x IN ('1', 7)`,
+      `CREATE VIEW given AS SELECT * FROM (VALUES (1, 'a'), ('x', 'b')) q(x, y)`,
+      `CREATE VIEW on_given AS SELECT coalesce(x, 1) AS x FROM given`,
+      `CREATE VIEW refused AS SELECT coalesce(s, i) AS c, length(i) AS n FROM t`,
+      `CREATE VIEW moods AS SELECT m < 'sad' AS x FROM t`,
+      `CREATE MACRO f(x) AS CASE WHEN x > 1 THEN 'a' ELSE 1 END`,
+      `CREATE MACRO tf(x) AS TABLE SELECT coalesce(i, '?') AS c, b FROM t WHERE i IN ('1', '07') OR b = x`,
+      `CREATE MACRO any_type(x) AS CASE WHEN x > 1 THEN 'a' ELSE x END`,
+    ],
+    checks: [
+      ...['cases', 'lists', 'chosen', 'times', 'nested', 'given', 'on_given', 'refused', 'tf(9)'].map(
+        (from) => `SELECT columns(*)::varchar FROM ${from} ORDER BY ALL`,
+      ),
+      `SELECT DISTINCT typeof(c), typeof("COALESCE(ts, 'never')") FROM cases`,
+      'SELECT DISTINCT typeof(x), typeof(y) FROM nested',
+      'SELECT typeof(f(2)), f(2), f(1)',
+      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('cases', 'chosen', 'nested', 'given') ORDER BY table_name, column_index`,
+    ],
+    warnings: [/^view main.moods may mean something else/, /^macro main.any_type may mean something else/],
+  },
+  {
+    name: 'numbers_beside_narrow_ones',
+    setup: [
+      `CREATE TABLE t(ti tinyint, sm smallint, u uinteger, ub ubigint, n decimal(5,2), i int, d double,
+         g bigint GENERATED ALWAYS AS (sm * 100), CHECK (sm * 100 < 5000000), x varchar DEFAULT typeof(2::smallint * 100))`,
+      'INSERT INTO t(ti, sm, u, ub, n, i, d) VALUES (100, 30000, 4000000000, 18000000000000000000, 9.99, 7, 2.5), (-100, -30000, 1, 1, 0, 0, 0)',
+      'CREATE INDEX ix ON t((sm * 100))',
+      'CREATE VIEW computed AS SELECT ti * 100 AS a, ti + 100 AS b, 1 - u AS c, u * 40000 AS d, ub * 70000 AS e, sm & 70000 AS f, 200 - ti AS h FROM t',
+      'CREATE VIEW chosen AS SELECT coalesce(ti, 0) * 100 AS a, CASE WHEN i > 1 THEN sm ELSE 1 END * 100 AS b, [ti, 1] AS c FROM t',
+      'CREATE VIEW extremes AS SELECT greatest(ti, 1) * 100 AS a, least(n, i) AS b, greatest(ub, 1) AS c, greatest(i, true) AS d, least(sm, ti) AS e FROM t',
+      'CREATE VIEW rests AS SELECT i % n AS a, d % i AS b, n % 2 AS c, i % 2 AS e, i % 0.3 AS f FROM t',
+      'CREATE VIEW given AS SELECT x * 100 AS y FROM (SELECT ti FROM t) q(x)',
+      'CREATE MACRO f(x) AS CAST(x AS TINYINT) * 100',
+    ],
+    checks: [
+      ...['computed', 'chosen', 'extremes', 'rests', 'given'].map(
+        (from) => `SELECT columns(*)::varchar FROM ${from} ORDER BY ALL`,
+      ),
+      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('computed', 'chosen', 'extremes', 'rests') ORDER BY table_name, column_index`,
+      'SELECT f(100), typeof(f(100))',
+      'SELECT sm, g, x FROM t WHERE sm * 100::int = 3000000',
+    ],
+  },
 ]
 
 let folder: string

@@ -36,6 +36,7 @@ it.each([
   ["SELECT map_extract(m, 'k')", /the values of a MAP that is NULL/],
   ['SELECT row(1, 2)', /the fields of row/],
   ["SELECT j -> 'a'", /a is null in the JSON/],
+  ['SELECT INTERVAL 1 DAY / n FROM t', /an INTERVAL divided/],
 ])('%s is reported', async (query, wanted) => {
   const found = await meaningWarnings(TARGET, withView(query), '0.8.1')
   expect(found).toContainEqual(expect.stringMatching(wanted))
@@ -57,6 +58,7 @@ const COLUMNS = {
   doubles: new Set<string>(),
   dates: new Set(['d']),
   timestamps: new Set(['t']),
+  intervals: new Set(['v']),
 }
 
 it.each([
