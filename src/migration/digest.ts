@@ -70,7 +70,7 @@ function hashable({ value, type, cast = false, alias = false }: DigestTerm): str
     case 'decimal':
       return [value]
     case 'struct':
-      if (isWide(type)) return [`(${value} IS NULL)`, value, `CAST(${value} AS VARCHAR)`]
+      if (isWide(type)) return [`(${value} IS NULL)`, copied(value), textOf(value)]
       return [
         `(${value} IS NULL)`,
         ...type.fields.flatMap((field) =>
@@ -103,8 +103,7 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
   switch (type.kind) {
     case 'list': {
       // Engines bind a lambda in a lambda twice as often as the one around it.
-      if (depth > MOST_LAMBDAS)
-        return whenNull(value, cast ? `CAST(${value} AS VARCHAR)` : hashAndText(value))
+      if (depth > MOST_LAMBDAS) return whenNull(value, cast ? textOf(value) : hashAndText(value))
       const item = `duckfleet_digest${depth}`
       const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, cast, depth + 1)})`
       return whenNull(
@@ -132,7 +131,7 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
     }
     case 'map': {
       // Up to 0.8 the hash of a map that a CAST gives depends on where it lies in memory too.
-      return whenNull(value, cast ? `CAST(${value} AS VARCHAR)` : hashAndText(value))
+      return whenNull(value, cast ? textOf(value) : hashAndText(value))
     }
     default:
       return type satisfies never
@@ -141,7 +140,19 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
 
 /** Up to 1.1 {a=NULL} is the text of a NULL and of 'NULL'; the hash tells them apart, but no zero from another. */
 function hashAndText(value: string): string {
-  return `CAST(hash(${value}) AS VARCHAR) || ':' || CAST(${value} AS VARCHAR)`
+  return `CAST(hash(${copied(value)}) AS VARCHAR) || ':' || ${textOf(value)}`
+}
+
+function textOf(value: string): string {
+  return `CAST(${copied(value)} AS VARCHAR)`
+}
+
+/**
+ * Up to 0.8 the hash and the text of a list or map read what is no part of it where all values of a column have the same
+ * items, which are stored once then. Within another list it is a copy of its own.
+ */
+function copied(value: string): string {
+  return `list_value(${value})`
 }
 
 /**
