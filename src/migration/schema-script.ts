@@ -13,7 +13,7 @@ import {
 } from './ddl.js'
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
-import { divisionWarnings, typeWarnings } from './changed-meaning.js'
+import { typeWarnings } from './changed-meaning.js'
 import { castInIndex, castInTable, holdsText, lacksCast, mayMixValues } from './explicit-casts.js'
 import { keepMeaning } from './kept-meaning.js'
 import { meaningWarnings } from './meaning-warnings.js'
@@ -93,7 +93,6 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   for (const broken of brokenOnes) await builder.noteBroken(broken)
   const warnings = [
     ...builder.warnings,
-    ...divisionWarnings(catalog, source, reference.release),
     ...(await meaningWarnings(reference, { ...catalog, tables }, source)),
   ]
   return { tables: made, indexes, views: builder.take(), warnings }
