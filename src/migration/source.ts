@@ -13,6 +13,7 @@ import {
   tryMacros,
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
+import { gatherTables } from './gathered.js'
 import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
 import { incomparableColumns, notCompared } from './generated.js'
@@ -70,8 +71,9 @@ export async function readSource(
       mapKeys: hasMapKeys(database.release),
       makeNanos: canMakeNanos(engines.targetRelease),
     }
-    const plan = planTransfer(catalog, skills, incomparable)
-    const counts = await countRows(database, plan)
+    const planned = planTransfer(catalog, skills, incomparable)
+    const counts = await countRows(database, planned)
+    const plan = await gatherTables(database, planned, counts)
     // Before the export, which the views would wait for otherwise; see readSchema.
     const tried = engines.sourceConfined ? await tryObjects(database, catalog) : undefined
     const warnings = [...catalog.warnings, ...notCompared(incomparable)]

@@ -29,13 +29,16 @@ const CALLS: Readonly<Record<string, string>> = {
   'felt()': 'ok',
 }
 
-it('macros are read whole from a copy that holds nothing else', async () => {
-  const file = path.join(await fixture('made'), 'macros-0.7.1.duckdb')
-  const found: Record<string, string | undefined> = {}
-  const result = await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
-    for (const call of Object.keys(CALLS))
-      found[call] = (await readFrom(target, `SELECT CAST(${call} AS VARCHAR)`))[0]
-  })
-  expect(result).toMatchObject({ tables: 1, rows: 2 })
-  expect(found).toEqual(CALLS)
-})
+it.each(['0.6.1', '0.7.1'])(
+  'macros of %s are read whole from a copy that holds nothing else',
+  async (release) => {
+    const file = path.join(await fixture('made'), `macros-${release}.duckdb`)
+    const found: Record<string, string | undefined> = {}
+    const result = await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
+      for (const call of Object.keys(CALLS))
+        found[call] = (await readFrom(target, `SELECT CAST(${call} AS VARCHAR)`))[0]
+    })
+    expect(result).toMatchObject({ tables: 1, rows: 2 })
+    expect(found).toEqual(CALLS)
+  },
+)
