@@ -1,11 +1,12 @@
 import { setMaxListeners } from 'node:events'
-import { constants, copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import type { Database, Engines, Export } from '../migration/ports.js'
 import { storageVersionFor } from '../migration/releases.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
 import { hasClashingName, linkUnderPlainName } from './clashing-name.js'
 import type { ReadBytes } from '../migration/blocks.js'
+import { macrosAlone } from '../migration/macros-alone.js'
 import { storedCatalogDigest } from '../migration/stored-catalog.js'
 import { readStoredNumbers, type StoredNumbers } from '../migration/stored-numbers.js'
 import { reading } from './check-file.js'
@@ -142,11 +143,14 @@ export class JobEngines implements Engines {
     const folder = this.path('scratch')
     const copy = join(folder, 'copy', basename(this.source))
     await mkdir(dirname(copy), { recursive: true })
-    await copyFile(this.source, copy, constants.COPYFILE_FICLONE)
+    const macros = await this.macrosAlone()
+    if (macros) await writeFile(copy, macros)
+    else await copyFile(this.source, copy, constants.COPYFILE_FICLONE)
     if (this.wal) await copyFile(`${this.source}.wal`, `${copy}.wal`, constants.COPYFILE_FICLONE)
     const session = await this.open(this.reader, copy, 'scratch')
     return {
       session,
+      bare: macros !== undefined,
       folder,
       readText: (name) => readFile(join(folder, name), 'utf8'),
       close: async () => {
@@ -154,6 +158,13 @@ export class JobEngines implements Engines {
         await rm(folder, { recursive: true, force: true })
       },
     }
+  }
+
+  private async macrosAlone(): Promise<Uint8Array | undefined> {
+    // A WAL holds objects too.
+    if (this.wal) return undefined
+    const { storageVersion } = this.request.header
+    return await reading(this.source, this.signal, (read) => macrosAlone(read, storageVersion))
   }
 
   createTarget(name?: string): Promise<Database> {

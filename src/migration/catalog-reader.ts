@@ -2,6 +2,7 @@ import type { Catalog, Column, Index, Macro, Sequence, Table, View, ViewColumn }
 import { readCollations } from './collation.js'
 import { readColumnRows } from './column-rows.js'
 import { callMacro } from './ddl.js'
+import type { Divisions } from './integer-division.js'
 import { flag, groupBy, list, optionalText, text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
 import { refuseEngineNames } from './shadows.js'
@@ -22,7 +23,11 @@ export type TableCatalog = Omit<Catalog, 'views' | 'macros' | 'database'> & {
   readonly toldByRows: boolean
 }
 
-export type SourceCatalog = TableCatalog & Pick<Catalog, 'macros'>
+export type SourceCatalog = TableCatalog &
+  Pick<Catalog, 'macros'> & {
+    /** What is known of the divisions in it. */
+    readonly divisions: Divisions
+  }
 
 /** Reads the catalog of a file of 0.4 – 0.8, without macros. `folder`: where a small Parquet file may be written. */
 export async function readCatalog(session: Session, folder: string): Promise<TableCatalog> {

@@ -1,36 +1,5 @@
-import { type Catalog, display, type Table, type View, type ViewColumn } from './catalog.js'
-import { isSymbol, tokenize } from './sql.js'
-import { withExpressions } from './table-expressions.js'
+import { display, type View, type ViewColumn } from './catalog.js'
 import { parseSimpleType } from './types.js'
-
-/*
- * The same text can mean something else to another release. What cannot be proved equal is not rewritten, so that the
- * file says what its owner wrote; but the owner is told.
- */
-
-/**
- * Up to 0.7 `/` divides integers without remainder, from 0.8 on it gives a fraction. Values of generated columns are
- * compared, so only what is computed later needs a warning.
- */
-export function divisionWarnings(catalog: Catalog, source: string, target: string): string[] {
-  if (!dividedIntegers(source) || dividedIntegers(target)) return []
-  const texts = [
-    ...catalog.views.map((view) => ({ what: `view ${display(view)}`, sql: view.query })),
-    ...catalog.macros.map((macro) => ({ what: `macro ${display(macro)}`, sql: macro.definition })),
-    ...catalog.tables.flatMap((table) =>
-      table.columns.map(({ name, default: sql }) => ({
-        what: `default of ${display(table)}.${name}`,
-        sql: sql ?? '',
-      })),
-    ),
-  ]
-  return texts
-    .filter(({ sql }) => tokenize(sql).some((token) => isSymbol(token, '/')))
-    .map(
-      ({ what }) =>
-        `${what} divides with /: ${source} gives whole numbers for integers, ${target} gives fractions`,
-    )
-}
 
 /** Of a view or macro with a text beside values of other types, which are not known. */
 export function mixedWarning(what: string, source: string, target: string): string {
@@ -60,69 +29,4 @@ function isComparable(type: string): boolean {
 
 function unquoted(type: string): string {
   return type.replaceAll('"', '')
-}
-
-const INTEGERS = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-])
-const KEYWORDS = new Set([
-  'CAST',
-  'AS',
-  'CASE',
-  'WHEN',
-  'THEN',
-  'ELSE',
-  'END',
-  'AND',
-  'OR',
-  'NOT',
-  'NULL',
-  'IS',
-  'IN',
-  'BETWEEN',
-])
-
-/**
- * Generated columns and CHECKs compute with stored rows, so a division of integers stays one: `/` becomes `//` where
- * every operand is surely an integer. Verification compares the values that come out.
- */
-export function keepIntegerDivision(table: Table, source: string, target: string): Table {
-  if (!dividedIntegers(source) || dividedIntegers(target)) return table
-  const rewrite = (sql: string): string => (onlyIntegers(sql, table) ? withIntegerDivision(sql) : sql)
-  return withExpressions(table, (sql, place) => (place === 'default' ? sql : rewrite(sql)))
-}
-
-function dividedIntegers(release: string): boolean {
-  return /^0\.[4-7]\./.test(release)
-}
-
-function onlyIntegers(sql: string, table: Table): boolean {
-  const integers = new Set(
-    table.columns.flatMap(({ name, type }) =>
-      type.kind === 'scalar' && INTEGERS.has(type.name) ? [name.toLowerCase()] : [],
-    ),
-  )
-  return tokenize(sql).every(({ kind, text }) => {
-    if (kind === 'quoted') return integers.has(text.toLowerCase())
-    if (kind === 'word')
-      return (
-        integers.has(text.toLowerCase()) ||
-        KEYWORDS.has(text.toUpperCase()) ||
-        INTEGERS.has(text.toUpperCase())
-      )
-    return kind === 'number' ? /^\d+$/.test(text) : kind === 'symbol'
-  })
-}
-
-function withIntegerDivision(sql: string): string {
-  const divisions = tokenize(sql).filter((token) => isSymbol(token, '/'))
-  return divisions.reduceRight((text, { start, end }) => `${text.slice(0, start)}//${text.slice(end)}`, sql)
 }

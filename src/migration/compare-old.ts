@@ -1,6 +1,6 @@
 import { digestQuery } from './digest.js'
 import { exportTables, verifyExports } from './export.js'
-import { relation, tableTerms } from './plan.js'
+import { sourceRelation, tableTerms } from './plan.js'
 import type { Engines } from './ports.js'
 import { readSchema, readSource } from './source.js'
 import { sourceError } from './transfer-errors.js'
@@ -36,7 +36,7 @@ export async function readThroughOld(engines: Engines, level: VerifyLevel): Prom
   engines.expectRows(rows)
   try {
     for (const table of level === 'full' ? plan : [])
-      await database.query(digestQuery(relation(table), tableTerms(table), false))
+      await database.query(digestQuery(sourceRelation(table), tableTerms(table), false))
     return { catalog, rows: Number(rows), warnings }
   } catch (error) {
     throw sourceError(error, 'the file')

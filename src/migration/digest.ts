@@ -1,5 +1,5 @@
 import { literal } from './sql.js'
-import type { DuckType } from './types.js'
+import { type DuckType, holdsMap } from './types.js'
 
 /**
  * A value to digest: SQL that gives it and the type that it has (a carrier: no INTERVAL, no UNION). `opaque`: any
@@ -61,7 +61,7 @@ function sum(of: string): string {
 
 function hashable({ value, type, cast = false, alias = false }: DigestTerm): string[] {
   if (type === 'opaque') return [value, `CAST(${value} AS VARCHAR)`]
-  if (alias && type.kind === 'list') return [whenNull(value, hashAndText(value))]
+  if (alias && type.kind === 'list') return [hashAndText(value)]
   switch (type.kind) {
     case 'scalar':
       if (type.name === 'FLOAT' || type.name === 'DOUBLE')
@@ -70,7 +70,7 @@ function hashable({ value, type, cast = false, alias = false }: DigestTerm): str
     case 'decimal':
       return [value]
     case 'struct':
-      if (isWide(type)) return [`(${value} IS NULL)`, value, `CAST(${value} AS VARCHAR)`]
+      if (isWide(type)) return [`(${value} IS NULL)`, copied(value), textOf(value)]
       return [
         `(${value} IS NULL)`,
         ...type.fields.flatMap((field) =>
@@ -103,22 +103,23 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
   switch (type.kind) {
     case 'list': {
       // Engines bind a lambda in a lambda twice as often as the one around it.
-      if (depth > MOST_LAMBDAS)
-        return whenNull(value, cast ? `CAST(${value} AS VARCHAR)` : hashAndText(value))
+      if (depth > MOST_LAMBDAS) return cast ? textOf(value) : hashAndText(value)
       const item = `duckfleet_digest${depth}`
       const items = `list_transform(${value}, ${item} -> ${canonical(item, type.item, cast, depth + 1)})`
       return whenNull(
         value,
+        type,
         `'[' || coalesce(list_aggr(${items}, 'string_agg', ','), '') || ']' || CAST(len(${value}) AS VARCHAR)`,
       )
     }
     case 'struct': {
-      if (isWide(type)) return whenNull(value, hashAndText(value))
+      if (isWide(type)) return hashAndText(value)
       const fields = type.fields.map((field) =>
         canonical(`struct_extract(${value}, ${literal(field.name)})`, field.type, cast, depth),
       )
       return whenNull(
         value,
+        type,
         concatenated(["'('", ...fields.flatMap((one) => [one, "','"]).slice(0, -1), "')'"]),
       )
     }
@@ -132,7 +133,7 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
     }
     case 'map': {
       // Up to 0.8 the hash of a map that a CAST gives depends on where it lies in memory too.
-      return whenNull(value, cast ? `CAST(${value} AS VARCHAR)` : hashAndText(value))
+      return cast ? textOf(value) : hashAndText(value)
     }
     default:
       return type satisfies never
@@ -141,7 +142,19 @@ function canonical(value: string, type: DuckType, cast: boolean, depth = 0): str
 
 /** Up to 1.1 {a=NULL} is the text of a NULL and of 'NULL'; the hash tells them apart, but no zero from another. */
 function hashAndText(value: string): string {
-  return `CAST(hash(${value}) AS VARCHAR) || ':' || CAST(${value} AS VARCHAR)`
+  return `CAST(hash(${copied(value)}) AS VARCHAR) || ':' || ${textOf(value)}`
+}
+
+function textOf(value: string): string {
+  return `CAST(${copied(value)} AS VARCHAR)`
+}
+
+/**
+ * Up to 0.8 the hash and the text of a list or map read what is no part of it where all values of a column have the same
+ * items, which are stored once then. Within another list it is a copy of its own.
+ */
+function copied(value: string): string {
+  return `list_value(${value})`
 }
 
 /**
@@ -174,6 +187,9 @@ function printed(value: string, type: DuckType): string {
   return zoned ? `CAST(${value} AS TIMESTAMP)` : value
 }
 
-function whenNull(value: string, then: string): string {
-  return `CASE WHEN ${value} IS NULL THEN 'n' ELSE ${then} END`
+function whenNull(value: string, type: DuckType, then: string): string {
+  const choose = (yes: string, no: string): string => `CASE WHEN ${value} IS NULL THEN ${yes} ELSE ${no} END`
+  // 0.6 takes the map of another row where a CASE chooses some of them: so it is looked at in every row.
+  if (holdsMap(type)) return `(${choose(`'n'`, `''`)} || coalesce(repeat(${then}, ${choose('0', '1')}), ''))`
+  return choose(`'n'`, then)
 }

@@ -6,7 +6,7 @@ import {
   exportOf,
   parquet,
   parquetTerms,
-  relation,
+  sourceRelation,
   type TablePlan,
   tableTerms,
   type TransferPlan,
@@ -115,7 +115,7 @@ async function digestTable(source: Database, plan: TablePlan): Promise<Digest> {
 }
 
 function tableOf(plan: TablePlan): Digested {
-  return { name: 'source', relation: relation(plan), terms: tableTerms(plan), chained: true }
+  return { name: 'source', relation: sourceRelation(plan), terms: tableTerms(plan), chained: true }
 }
 
 async function verifyExport(

@@ -22,6 +22,8 @@ export interface TablePlan {
   readonly columns: readonly ColumnPlan[]
   /** Generated columns that can be compared: their values travel too, only for that. */
   readonly generated: readonly ColumnPlan[]
+  /** The source has to copy its rows before it looks into them. */
+  readonly gathered: boolean
 }
 
 /** Tables in the order in which they can be loaded. */
@@ -41,6 +43,7 @@ export function planTransfer(
       generated: columns.filter(
         ({ column }) => column.generated !== undefined && !incomparable.has(columnKey(table, column.name)),
       ),
+      gathered: false,
     }
   })
 }
@@ -72,7 +75,7 @@ export function exportOf(plan: TablePlan): Pick<Export, 'query' | 'columns'> {
     ({ column, carrier, codec }) => `${encode(codec, ident(column.name))} AS ${carrier}`,
   )
   return {
-    query: `SELECT ${columns.join(', ')} FROM ${relation(plan)}`,
+    query: `SELECT ${columns.join(', ')} FROM ${sourceRelation(plan)}`,
     columns: travelling(plan).map(({ carrier, codec }) => ({ name: carrier, type: carrierOf(codec) })),
   }
 }
@@ -83,6 +86,11 @@ export function decodedRows(plan: TablePlan, files: readonly string[]): string {
     ({ column, carrier, codec }) => `${decode(codec, carrier)} AS ${ident(column.name)}`,
   )
   return `SELECT ${columns.join(', ')} FROM ${parquet(files)}`
+}
+
+/** The table for the source engine. */
+export function sourceRelation(plan: TablePlan): string {
+  return plan.gathered ? `(SELECT * FROM ${relation(plan)} ORDER BY rowid) duckfleet_rows` : relation(plan)
 }
 
 export function relation({ table }: TablePlan): string {

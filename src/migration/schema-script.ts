@@ -13,7 +13,7 @@ import {
 } from './ddl.js'
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
-import { divisionWarnings, mixedWarning, typeWarnings } from './changed-meaning.js'
+import { mixedWarning, typeWarnings } from './changed-meaning.js'
 import { castInIndex, castInTable, lacksCast, mayMix, mayMixValues } from './explicit-casts.js'
 import { castInMacro } from './macro-casts.js'
 import { castInQuery } from './query-casts.js'
@@ -99,7 +99,6 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   }
   const warnings = [
     ...builder.warnings,
-    ...divisionWarnings(catalog, source, reference.release),
     ...(await meaningWarnings(reference, made, source)),
     ...builder.unsure.map((what) => mixedWarning(what, source, reference.release)),
   ]

@@ -11,6 +11,8 @@ import { renderType, resolveType } from './types.js'
 /** A throwaway copy of the source that is open for writing, and a folder for what it writes. */
 export interface Scratch {
   readonly session: Session
+  /** It holds schemas and macros, and nothing else. */
+  readonly bare: boolean
   readonly folder: string
   /** Reads a file of that folder as UTF-8. */
   readText(name: string): Promise<string>
@@ -102,18 +104,19 @@ export function withoutPrefix(definition: string, name: string): string {
 /**
  * Macros with their defaults, and bodies of table macros: up to 0.8 only `EXPORT DATABASE` prints them. It would
  * export every row too, so the tables are dropped first, in a transaction that is rolled back. WASM engines of 0.6
- * and 0.7 open nothing for writing: there every row goes out once more.
+ * and 0.7 open nothing for writing: they get a copy without tables, unless objects may be in a WAL; then every row goes out
+ * once more.
  */
 export async function exportMacros(
   scratch: Scratch,
   catalog: Pick<Catalog, 'tables' | 'types' | 'indexes'>,
   macros: readonly MacroRow[],
 ): Promise<Macro[]> {
-  const { session, folder } = scratch
+  const { session, folder, bare } = scratch
   const { tables } = catalog
-  const dropped = await dropTables(session, catalog)
-  if (!dropped) refuseNamedTypes(catalog, macros)
-  const format = dropped || tables.some(needsCsv) ? '' : ' (FORMAT PARQUET)'
+  const dropped = !bare && (await dropTables(session, catalog))
+  if (!bare && !dropped) refuseNamedTypes(catalog, macros)
+  const format = bare || dropped || tables.some(needsCsv) ? '' : ' (FORMAT PARQUET)'
   await session.query(`EXPORT DATABASE ${literal(`${folder}/schema`)}${format}`)
   if (dropped) await session.query('ROLLBACK')
   return parseMacros(await scratch.readText('schema/schema.sql'), macros)
@@ -125,8 +128,8 @@ function refuseNamedTypes({ types }: Pick<Catalog, 'types'>, macros: readonly Ma
   if (!named) return
   throw new DuckfleetError(
     'unsupported',
-    `macros with defaults, or that give tables, cannot be read where a type is no ENUM: 0.6 and 0.7 break when they write both ` +
-      `out. Drop type ${display(named)}, or such macros (of ${macros.map(display).join(', ')}), with the release that wrote the file`,
+    `macros with defaults, or that give tables, cannot be read from a file with a .wal where a type is no ENUM: run CHECKPOINT, ` +
+      `or drop type ${display(named)}, or such macros (of ${macros.map(display).join(', ')}), with the release that wrote the file`,
   )
 }
 

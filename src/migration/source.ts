@@ -13,6 +13,7 @@ import {
   tryMacros,
 } from './catalog-reader.js'
 import { readCatalogRows } from './catalog-rows.js'
+import { gatherTables } from './gathered.js'
 import { namesItself } from './own-name.js'
 import { canMakeNanos } from './releases.js'
 import { incomparableColumns, notCompared } from './generated.js'
@@ -23,7 +24,7 @@ import { databaseInUse } from './relations.js'
 import { text } from './rows.js'
 import type { Row } from './session.js'
 import { buildSchema } from './schema-script.js'
-import { keepIntegerDivision } from './changed-meaning.js'
+import { dividesIntegers, divisionWarnings, keepIntegerDivision, readDivisions } from './integer-division.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
 import { hasMapKeys } from './type-reader.js'
@@ -70,8 +71,9 @@ export async function readSource(
       mapKeys: hasMapKeys(database.release),
       makeNanos: canMakeNanos(engines.targetRelease),
     }
-    const plan = planTransfer(catalog, skills, incomparable)
-    const counts = await countRows(database, plan)
+    const planned = planTransfer(catalog, skills, incomparable)
+    const counts = await countRows(database, planned)
+    const plan = await gatherTables(database, planned, counts)
     // Before the export, which the views would wait for otherwise; see readSchema.
     const tried = engines.sourceConfined ? await tryObjects(database, catalog) : undefined
     const warnings = [...catalog.warnings, ...notCompared(incomparable)]
@@ -109,18 +111,27 @@ async function readAllObjects(
   const macros = await listMacros(database)
   refuseShadows(macros)
   const plain = await readPlainMacros(database, macros)
-  if (plain) return { database, catalog: await corrected(engines, { ...tables, macros: plain }) }
+  if (plain) return await complete(engines, database, { ...tables, macros: plain })
   // A process of the source engine has one database open at a time.
   await database.close()
-  const catalog = await corrected(engines, {
-    ...tables,
-    macros: await readMacros(engines, tables, macros),
-  })
-  return { database: await openSource(engines), catalog }
+  const read = { ...tables, macros: await readMacros(engines, tables, macros) }
+  return await complete(engines, await openSource(engines), read)
+}
+
+async function complete(
+  engines: Engines,
+  database: Database,
+  read: Omit<SourceCatalog, 'divisions'>,
+): Promise<Pick<Source, 'database' | 'catalog'>> {
+  const catalog = await corrected(engines, read)
+  return { database, catalog: { ...catalog, divisions: await readDivisions(database, catalog) } }
 }
 
 /** With what the engine leaves out where it prints expressions. */
-async function corrected(engines: Engines, catalog: SourceCatalog): Promise<SourceCatalog> {
+async function corrected<T extends Pick<Catalog, 'macros' | 'tables' | 'types'>>(
+  engines: Engines,
+  catalog: T,
+): Promise<T> {
   const numbers = await engines.storedNumbers()
   return quoteNames(numbers ? writeDoubles(catalog, numbers) : catalog)
 }
@@ -200,7 +211,7 @@ export async function readSchema(
   const catalog: Catalog = { ...source.catalog, ...(source.tried ?? (await tryLate(source, exported))) }
   try {
     const key = schemaKey(catalog, [source.database.release, engines.targetRelease])
-    const built = engines.schemas.get(key) ?? (await build(engines, catalog, source.database.release))
+    const built = engines.schemas.get(key) ?? (await build(engines, catalog, source))
     engines.schemas.put(key, built)
     return { catalog, ...built }
   } catch (error) {
@@ -214,10 +225,15 @@ async function tryLate({ database, catalog }: Source, exported: Promise<unknown>
   return await tryObjects(database, catalog)
 }
 
-async function build(engines: Engines, catalog: Catalog, from: string): Promise<BuiltSchema> {
+async function build(engines: Engines, catalog: Catalog, source: Source): Promise<BuiltSchema> {
   const reference = await engines.openReference(catalog.database)
-  const tables = catalog.tables.map((table) => keepIntegerDivision(table, from, reference.release))
-  const script = await buildSchema(reference, { ...catalog, tables }, from)
+  const [from, to] = [source.database.release, reference.release]
+  const { divisions } = source.catalog
+  const isOther = dividesIntegers(from) && !dividesIntegers(to)
+  const kept = isOther ? keepIntegerDivision(catalog, divisions) : catalog
+  const built = await buildSchema(reference, kept, from)
+  const warnings = isOther ? divisionWarnings(catalog.views, divisions, from, to) : []
+  const script = { ...built, warnings: [...built.warnings, ...warnings] }
   const rows = await readCatalogRows(reference, { macros: catalog.macros.length > 0 })
   await reference.close()
   return { script, reference: rows }

@@ -17,9 +17,11 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map([
   [51, { rowsPointer: 24, namesDatabase: true }],
 ])
 
-const BLOCK = 262_144
+export const BLOCK = 262_144
 const CHECKSUM_BYTES = 8
 const LINK_BYTES = 8
+/** Bytes of a block before the catalog: its checksum, and which block comes next. */
+export const BLOCK_HEAD = CHECKSUM_BYTES + LINK_BYTES
 const NO_BLOCK = -1n
 /** A catalog of more blocks than this is not worth keeping: in memory it takes several times as much. */
 const MOST_BLOCKS = 4

@@ -66,7 +66,8 @@ export function asStored(
       if (meant.every(({ kind }) => kind === 'decimal')) return []
       if (meant.every(({ kind }) => kind === 'double')) return places
       // Both: then the order tells, where printing surely keeps it.
-      if (meant.length !== places.length || texts.some(isReordered)) throw untold(what, number)
+      const holders = texts.filter((_, i) => places.some(({ text }) => text === i))
+      if (meant.length !== places.length || holders.some(isReordered)) throw untold(what, number)
       return places.filter((_, i) => meant[i]?.kind === 'double')
     }),
   )

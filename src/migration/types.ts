@@ -141,3 +141,16 @@ export function resolveType(type: DuckType): DuckType {
 function resolveFields(fields: readonly Field[]): readonly Field[] {
   return fields.map((field) => ({ name: field.name, type: resolveType(field.type) }))
 }
+
+/** Is there a map in it? */
+export function holdsMap(type: DuckType): boolean {
+  if (type.kind === 'list') return holdsMap(type.item)
+  if (type.kind === 'struct') return type.fields.some((field) => holdsMap(field.type))
+  if (type.kind === 'union') return type.members.some((member) => holdsMap(member.type))
+  return type.kind === 'map'
+}
+
+/** Is it made of other types? */
+export function isNested({ kind }: DuckType): boolean {
+  return kind === 'list' || kind === 'struct' || kind === 'map' || kind === 'union'
+}

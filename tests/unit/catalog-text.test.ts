@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { keepIntegerDivision } from '../../src/migration/changed-meaning.js'
 import type { Column, Table } from '../../src/migration/catalog.js'
 import { createSequence, createTable } from '../../src/migration/ddl.js'
 import { dependencyOrder } from '../../src/migration/order.js'
@@ -130,27 +129,5 @@ describe('dependencyOrder', () => {
   it('names the tables of a circle', () => {
     const tables = [table('a', [], refersTo('b')), table('b', [], refersTo('a'))]
     expect(() => dependencyOrder(tables)).toThrow('main.a, main.b')
-  })
-})
-
-describe('keepIntegerDivision', () => {
-  const generated = (sql: string, type: ScalarName = 'INTEGER'): string | undefined =>
-    keepIntegerDivision(
-      table('t', [column('a', type), column('b'), column('g', 'INTEGER', { generated: sql })]),
-      '0.7.1',
-      '1.5.6',
-    ).columns[2]?.generated
-
-  it('rewrites a division of integers only', () => {
-    expect(generated('CAST((a / b) AS INTEGER)')).toBe('CAST((a // b) AS INTEGER)')
-    expect(generated('(a / 2.0)')).toBe('(a / 2.0)')
-    expect(generated('(sqrt(a) / b)')).toBe('(sqrt(a) / b)')
-    expect(generated('(a / b)', 'DOUBLE')).toBe('(a / b)')
-  })
-
-  it('leaves releases alone that divide alike', () => {
-    const same = table('t', [column('a'), column('g', 'INTEGER', { generated: '(a / a)' })])
-    expect(keepIntegerDivision(same, '0.8.1', '1.5.6')).toBe(same)
-    expect(keepIntegerDivision(same, '0.6.1', '0.7.1')).toBe(same)
   })
 })

@@ -18,7 +18,7 @@ it('macros that no engine of 0.6 and 0.7 can write out are refused by name, and 
     types: [{ schema: 'main', name: 'money', type: { kind: 'decimal', width: 10, scale: 2 } as const }],
   }
   const macro = { schema: 'main', name: 'add', parameters: ['a'], scalar: true, definition: 'a' }
-  const scratch = { session, folder: '/nowhere', readText: () => Promise.resolve('') }
+  const scratch = { session, bare: false, folder: '/nowhere', readText: () => Promise.resolve('') }
   await expect(exportMacros(scratch, catalog, [macro])).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringMatching(/type main\.money.*main\.add/) as string,

@@ -32,6 +32,12 @@ describe('numbers that an old engine prints alike', () => {
     ])
   })
 
+  it('are told apart by their order where only an expression without them may be stored in another', () => {
+    const texts = ['1.0', 'struct_pack(a := 3.0)', '(a < 1.0)']
+    const stored = [decimal('1.0'), decimal('3.0'), double(1)]
+    expect(asStored(texts, stored, 'table main.t')).toEqual(['1.0', 'struct_pack(a := 3.0)', '(a < 1.0e0)'])
+  })
+
   it.each([
     ['(SELECT 2.0 FROM t LIMIT 2.0)', [double(2), decimal('2.0')]],
     ['(2.0 IN (SELECT 2.0 FROM (SELECT 1)))', [double(2), decimal('2.0')]],

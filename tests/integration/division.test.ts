@@ -1,0 +1,53 @@
+import path from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { fixture } from '../support/fixtures.js'
+import { JobRig } from '../support/job-rig.js'
+import { readFrom } from '../support/neo.js'
+
+/* Up to 0.7 a division of integers gives one: what is computed with `/` stays what it was, or is reported. */
+
+let rig: JobRig
+beforeAll(async () => {
+  rig = await JobRig.start()
+})
+afterAll(async () => {
+  await rig.stop()
+})
+
+const ROWS = ['3 3.0 -3 3.5 1.0 abcde2 1.0', '7 3.0 -3 3.5 2.0 x0 1.25', '-7 3.0 -3 3.5 -2.0 x0 -']
+
+it.each(['0.6.1', '0.7.1'])('integers that %s divides without remainder', async (release) => {
+  const file = path.join(await fixture('made'), `division-${release}.duckdb`)
+  const columns = ['a', 'e', 'f', 'h', 'g', 'j', 'k'].map((name) => `coalesce(CAST(${name} AS VARCHAR), '-')`)
+  const text = (relation: string, column: string): string =>
+    `SELECT DISTINCT ${column} FROM ${relation} WHERE NOT internal AND ${column} LIKE '%/%' ORDER BY 1`
+  let found: Record<string, readonly string[]> = {}
+  const { warnings } = await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
+    found = {
+      rows: await readFrom(target, `SELECT ${columns.join(` || ' ' || `)} FROM t`),
+      more: await readFrom(target, 'SELECT CAST(more(1) AS VARCHAR)'),
+      defaults: await readFrom(target, text('duckdb_columns()', 'column_default')),
+      checks: await readFrom(
+        target,
+        `SELECT constraint_text FROM duckdb_constraints() WHERE constraint_type = 'CHECK' ORDER BY 1`,
+      ),
+      index: await readFrom(target, 'SELECT expressions FROM duckdb_indexes()'),
+    }
+  })
+  expect(found).toEqual({
+    rows: ROWS,
+    more: ['4'],
+    defaults: expect.arrayContaining(['(-7 // 2)', '(7 // 2)', '(7 / 2.0)']) as unknown,
+    checks: [
+      expect.stringContaining('a // 2') as unknown,
+      expect.stringMatching(/d \/ (2|nullif)/) as unknown,
+    ],
+    index: [expect.stringContaining('a // 2') as unknown],
+  })
+  const divided = warnings.filter((warning) => warning.includes('divides with /'))
+  expect(divided.map((warning) => warning.split(' divides')[0])).toEqual([
+    'view main.v',
+    'macro main.half',
+    'macro main.several',
+  ])
+})
