@@ -1,5 +1,6 @@
 import type { Index, Table } from './catalog.js'
 import type { Bind } from './bind.js'
+import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes } from './number-types.js'
 import { inOneType } from './one-type.js'
 import { textListType } from './query-place.js'
@@ -87,12 +88,13 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
   if ('type' in whole && !mayMix(sql)) return sql
   const tree = await parseSelect(target, `${HEAD}${sql}`)
   if (!isNode(tree)) return sql
-  const bind: Bind = async (expression) =>
-    describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`)
+  const known = new KnownTypes(async (expression) =>
+    describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`),
+  )
   const [expression] = expressionsOf(tree)
   if (!expression) return sql
   const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
-  const wanted = selecting(tree, await castWithin(expression, bind, textList))
+  const wanted = selecting(tree, await castWithin(expression, known, textList))
   if (sameTree(tree, wanted)) return sql
   const printed = await printSelect(target, wanted)
   const same = sameTree(await parseSelect(target, printed), wanted)
@@ -100,12 +102,14 @@ async function castIn(target: Session, sql: string, from: string): Promise<strin
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
-async function castWithin(node: Node, bind: Bind, textList: unknown): Promise<Node> {
+async function castWithin(node: Node, known: KnownTypes, textList: unknown): Promise<Node> {
   const entries: [string, unknown][] = []
   for (const [field, child] of Object.entries(node))
-    entries.push([field, await castChild(child, bind, textList)])
-  const { node: sound } = await inOneType(Object.fromEntries(entries), bind, { textList })
-  return await castArguments(await inNumberTypes(sound, bind), bind)
+    entries.push([field, await castChild(child, known, textList)])
+  const { node: sound } = await inOneType(Object.fromEntries(entries), known.bind, { textList })
+  const typed = await inNumberTypes(sound, known.bind)
+  known.learn(typed)
+  return await castArguments(typed, known.bind)
 }
 
 /** The call with the casts to VARCHAR without which the target knows no such function. */
@@ -117,13 +121,13 @@ export async function castArguments(node: Node, bind: Bind): Promise<Node> {
   return node
 }
 
-async function castChild(child: unknown, bind: Bind, textList: unknown): Promise<unknown> {
+async function castChild(child: unknown, known: KnownTypes, textList: unknown): Promise<unknown> {
   if (Array.isArray(child)) {
     const cast: unknown[] = []
-    for (const one of child as unknown[]) cast.push(await castChild(one, bind, textList))
+    for (const one of child as unknown[]) cast.push(await castChild(one, known, textList))
     return cast
   }
-  return isNode(child) ? await castWithin(child, bind, textList) : child
+  return isNode(child) ? await castWithin(child, known, textList) : child
 }
 
 /** A call with casts that may help, the likeliest first. */

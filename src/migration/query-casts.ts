@@ -1,6 +1,7 @@
 import type { Bind } from './bind.js'
 import { castArguments, holdsText } from './explicit-casts.js'
 import { constantType } from './constants.js'
+import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes, numbersIn } from './number-types.js'
 import { inOneType, mixesTimes, TIMES_AND_NUMBERS, valuesIn } from './one-type.js'
 import {
@@ -20,6 +21,7 @@ import {
   castDoubles,
   castTo,
   isNode,
+  keyOf,
   type Node,
   parseSelect,
   printSelect,
@@ -58,7 +60,8 @@ export async function castInQuery(
   try {
     return await castParsed(target, sql, options)
   } catch (error) {
-    if (error instanceof SqlError) return { sql, isSure: false }
+    // Nested too deeply for this way of looking at it.
+    if (error instanceof SqlError || error instanceof RangeError) return { sql, isSure: false }
     throw error
   }
 }
@@ -66,20 +69,22 @@ export async function castInQuery(
 async function castParsed(target: Session, sql: string, options: CastOptions): Promise<CastQuery> {
   const frame = await parseFrame(target, sql)
   if (!frame) return { sql, isSure: !holdsText(sql) }
-  const caster = new Caster(new Describer(target, frame, options.parameters), frame, options)
+  const describer = new Describer(target, frame, options.parameters)
+  const caster = new Caster(describer, frame, options)
   const query = await caster.query(frame.query, (inner) => inner)
-  if (sameTree(frame.query, query)) return { sql, isSure: caster.isSure }
+  const isSure = caster.isSure && !describer.isExhausted
+  if (sameTree(frame.query, query)) return { sql, isSure }
   for (const wanted of [withQuery(frame, query), withQuery(frame, castDoubles(query))]) {
     const printed = await printSelect(target, wanted)
     if (sameTree(withoutShells(await parseSelect(target, printed)), withoutShells(wanted)))
-      return { sql: printed, isSure: caster.isSure }
+      return { sql: printed, isSure }
   }
   return { sql, isSure: false }
 }
 
 /** Where an expression stands. */
 interface Around {
-  readonly bind: Bind
+  readonly known: KnownTypes
   /** Where a query stands that is part of it. */
   readonly place: Place
 }
@@ -92,6 +97,8 @@ const QUERIES = /^(SELECT|SET_OPERATION|RECURSIVE_CTE|CTE)_NODE$/
 
 class Caster {
   isSure = true
+  /** Of what has been looked at. */
+  private readonly types = new WeakMap<Node, string>()
 
   constructor(
     private readonly describer: Describer,
@@ -110,7 +117,7 @@ class Caster {
         return await this.recursive(withTables, place)
       default: {
         const behind = placeBehind(this.frame, map, place)
-        const done = await this.fields(withTables, { bind: fromNothing, place: behind }, FROM)
+        const done = await this.fields(withTables, { known: FROM_NOTHING, place: behind }, FROM)
         if (node['type'] === 'SET_OPERATION_NODE' && !isSide) await this.compareSides(done, behind)
         return done
       }
@@ -152,7 +159,11 @@ class Caster {
 
   private async select(node: Node, outer: Place, isNameless: boolean): Promise<Node> {
     // A table in FROM may see those beside it.
-    const from = await this.walk(node['from_table'], this.around(node, outer))
+    const table = node['from_table']
+    const isJoin = isNode(table) && table['type'] === 'JOIN'
+    const beside = this.around(node, outer)
+    const place = isJoin ? beside.place : placeBehind(this.frame, node['cte_map'], outer)
+    const from = await this.walk(table, { ...beside, place })
     const select = { ...node, from_table: from }
     await this.compareJoined(from, outer)
     const around = this.around(select, outer, await this.describeAll(select, outer))
@@ -178,12 +189,10 @@ class Caster {
     )
   }
 
-  private around(select: Node, outer: Place, known: ReadonlyMap<string, string> = new Map()): Around {
+  /** `known`: types by what stands there. */
+  private around(select: Node, outer: Place, known = new Map<string, string>()): Around {
     return {
-      bind: async (expression) => {
-        const type = known.get(keyOf(expression))
-        return type === undefined ? await this.bindIn(select, outer, expression) : typed(type)
-      },
+      known: new KnownTypes((expression) => this.bindIn(select, outer, expression), known, this.types),
       place: placeIn(this.frame, select, outer),
     }
   }
@@ -198,12 +207,14 @@ class Caster {
   /** The types of all values that will be asked for, at once. */
   private async describeAll(select: Node, outer: Place): Promise<Map<string, string>> {
     const fields = Object.entries(select).flatMap(([field, child]) => (FROM.has(field) ? [] : [child]))
-    const values = valuesWithin(fields).filter((value) => constantType(value) === undefined)
+    const values = simpleValuesIn(fields).filter((value) => constantType(value) === undefined)
     const all = new Map(values.map((value) => [keyOf(value), value]))
-    if (all.size < 2) return new Map()
+    if (all.size === 0) return new Map()
     const columns = await this.describer.within(select, outer, [...all.values()])
     if ('complaint' in columns) return new Map()
-    return new Map([...all.keys()].map((key, i) => [key, columns[i]?.type ?? '']))
+    const types = [...all.keys()].map((key, i): [string, string] => [key, columns[i]?.type ?? ANY_TYPE])
+    // Of those that depend on a parameter the complaint is wanted.
+    return new Map(types.filter(([, type]) => type !== ANY_TYPE))
   }
 
   private async fields(node: Node, around: Around, except: ReadonlySet<string> = NONE): Promise<Node> {
@@ -225,11 +236,13 @@ class Caster {
 
   private async walkNode(child: Node, around: Around): Promise<Node> {
     if (QUERIES.test(String(child['type'])))
-      return await this.query(child, around.place, around.bind === fromNothing)
+      return await this.query(child, around.place, around.known === FROM_NOTHING)
     return await this.cast(await this.fields(child, around), around)
   }
 
-  private async cast(node: Node, { bind, place }: Around): Promise<Node> {
+  private async cast(node: Node, around: Around): Promise<Node> {
+    const { known, place } = around
+    const { bind } = known
     if (node['type'] === 'EXPRESSION_LIST') return await this.castRows(node, bind)
     if (node['class'] === 'SUBQUERY' && node['subquery_type'] === 'ANY')
       return await this.castCompared(node, bind, place)
@@ -239,6 +252,7 @@ class Caster {
     })
     this.isSure &&= isSure
     const typed = await inNumberTypes(done, bind)
+    known.learn(typed)
     return this.options.isRefused ? await castArguments(typed, bind) : typed
   }
 
@@ -338,17 +352,19 @@ function isColumn(node: Node): boolean {
 }
 
 /** What ORDER BY and LIMIT of a UNION hold is of no type that is known. */
-const fromNothing: Bind = () => Promise.resolve({ complaint: '' })
+const FROM_NOTHING = new KnownTypes(() => Promise.resolve({ complaint: '' }))
 
-/** Values for which one type is needed, but for those in queries inside. */
-function valuesWithin(child: unknown): Node[] {
-  if (Array.isArray(child)) return (child as unknown[]).flatMap(valuesWithin)
+/** Values for which one type is needed, but for those in queries inside, and those that hold others. */
+function simpleValuesIn(child: unknown): Node[] {
+  if (Array.isArray(child)) return (child as unknown[]).flatMap(simpleValuesIn)
   if (!isNode(child) || QUERIES.test(String(child['type']))) return []
-  return [...valuesIn(child), ...numbersIn(child), ...Object.values(child).flatMap(valuesWithin)]
+  const inside = Object.values(child).flatMap(simpleValuesIn)
+  const own = [...valuesIn(child), ...numbersIn(child)].filter((value) => !holdsValues(value))
+  return [...own, ...inside]
 }
 
-function keyOf(expression: Node): string {
-  return JSON.stringify(expression, (field, value: unknown) =>
-    field === 'query_location' ? undefined : value,
-  )
+function holdsValues(child: unknown): boolean {
+  if (Array.isArray(child)) return (child as unknown[]).some(holdsValues)
+  if (!isNode(child)) return false
+  return valuesIn(child).length + numbersIn(child).length > 0 || Object.values(child).some(holdsValues)
 }

@@ -102,6 +102,7 @@ export function placeIn({ parts }: Frame, select: Node, outer: Place): Place {
 /** The place of what sees these common table expressions, such as a side of a UNION, or one of those themselves. */
 export function placeBehind({ parts }: Frame, map: unknown, outer: Place): Place {
   const { beside } = parts
+  if (isNode(map) && nodesIn(map['map']).length === 0) return outer
   const join = isNode(beside['from_table']) ? beside['from_table'] : {}
   return (query) => outer({ ...beside, cte_map: map, from_table: inTable(join['right'], query) })
 }
@@ -124,10 +125,17 @@ export const ANY_TYPE = 'any type'
 /** Types that a parameter is tried with. */
 const PROBES = ['VARCHAR', 'INTEGER', 'DOUBLE', 'DATE', 'BOOLEAN', 'TIMESTAMP', 'BLOB', 'INTERVAL'] as const
 
+/** Characters of SQL, for which an engine takes some seconds. */
+const MOST_ASKED = 20_000_000
+
 type Columns = readonly Described[] | Refusal
 
 /** Asks the target about queries of one frame. `parameters`: names that stand for any value. */
 export class Describer {
+  /** Was more asked than is bearable? Then nothing is known any more. */
+  isExhausted = false
+  private asked = 0
+
   constructor(
     private readonly target: Session,
     private readonly frame: Frame,
@@ -216,8 +224,11 @@ export class Describer {
   }
 
   private async ask(query: Node): Promise<Columns> {
+    if (this.isExhausted) return { complaint: 'enough was asked' }
     try {
       const sql = await printSelect(this.target, withQuery(this.frame, query))
+      this.asked += sql.length
+      this.isExhausted = this.asked > MOST_ASKED
       const columns = await this.target.query(`DESCRIBE ${sql}`)
       return columns.map((column) => ({
         name: text(column, 'column_name'),

@@ -36,9 +36,13 @@ export function printTree(tree: unknown): string {
 
 /** Do two trees say the same, wherever it stands in their text? */
 export function sameTree(a: unknown, b: unknown): boolean {
-  const withoutPlaces = (tree: unknown): string =>
-    JSON.stringify(tree, (field, value: unknown) => (field === 'query_location' ? undefined : value))
-  return withoutPlaces(a) === withoutPlaces(b)
+  return keyOf(a) === keyOf(b)
+}
+
+/** The same for trees that say the same. */
+export function keyOf(tree: unknown): string {
+  if (tree === undefined) return ''
+  return JSON.stringify(tree, (field, value: unknown) => (field === 'query_location' ? undefined : value))
 }
 
 /** A number in a tree, as it is written. */
