@@ -45,6 +45,8 @@ export interface CastOptions {
   readonly isRefused?: boolean
   /** Names in lower case that stand for any value, as in a macro. */
   readonly parameters?: ReadonlySet<string>
+  /** Names of macros in lower case. */
+  readonly macros?: ReadonlySet<string>
   /** Are the names of the query's columns of no interest? */
   readonly isNameless?: boolean
 }
@@ -251,9 +253,21 @@ class Caster {
       isColumn: (one) => isColumn(one) && !this.describer.isParameter(one),
     })
     this.isSure &&= isSure
+    this.isSure &&= await this.isSureOfCall(done, bind)
     const typed = await inNumberTypes(done, bind)
     known.learn(typed)
     return this.options.isRefused ? await castArguments(typed, bind) : typed
+  }
+
+  /** A text that a macro is called with stands wherever its parameter does, such as in `coalesce(x, 0)`. */
+  private async isSureOfCall(node: Node, bind: Bind): Promise<boolean> {
+    const values = nodesIn(node['children'])
+    const isCall = node['class'] === 'FUNCTION' && this.options.macros?.has(nameOf(node)) === true
+    if (!isCall || !values.some(isText)) return true
+    const asText = values.map((value) => (isText(value) ? castTo('VARCHAR', value) : value))
+    const [now, before] = [await bind(node), await bind({ ...node, children: asText })]
+    const typeOf = (found: typeof now): string => ('type' in found ? found.type : '')
+    return typeOf(now) === typeOf(before)
   }
 
   /** `VALUES (1, 'a'), ('b', 2)`, column by column. */
@@ -344,6 +358,14 @@ class Caster {
 /** A type that depends on a parameter is not known. */
 function typed(type: string | undefined): { readonly type: string } | { readonly complaint: string } {
   return type === undefined || type === ANY_TYPE ? { complaint: 'its type depends on a parameter' } : { type }
+}
+
+function nameOf({ function_name: name }: Node): string {
+  return typeof name === 'string' ? name.toLowerCase() : ''
+}
+
+function isText(value: Node): boolean {
+  return constantType(value) === 'VARCHAR'
 }
 
 /** Of a subquery nobody knows what it gives either. */

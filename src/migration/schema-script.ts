@@ -14,7 +14,7 @@ import {
 import { type Session, SqlError } from './session.js'
 import { qualified } from './sql.js'
 import { mixedWarning, typeWarnings } from './changed-meaning.js'
-import { castInIndex, castInTable, lacksCast, mayMix, mayMixValues } from './explicit-casts.js'
+import { castInIndex, castInTable, holdsText, lacksCast, mayMix, mayMixValues } from './explicit-casts.js'
 import { castInMacro } from './macro-casts.js'
 import { castInQuery } from './query-casts.js'
 import { keepMeaning } from './kept-meaning.js'
@@ -51,7 +51,7 @@ interface Item {
  * @throws DuckfleetError `unsupported`, naming the object that the target refuses.
  */
 export async function buildSchema(reference: Session, read: Catalog, source: string): Promise<SchemaScript> {
-  const builder = new Builder(reference)
+  const builder = new Builder(reference, new Set(read.macros.map(({ name }) => name.toLowerCase())))
   const catalog = await qualifyMain(reference, keepMeaning(read, source, reference.release))
   for (const schema of catalog.schemas) await builder.run('schema', createSchema(schema))
   for (const type of catalog.types) await builder.run(`type ${display(type)}`, createType(type))
@@ -115,7 +115,11 @@ class Builder {
   private done: string[] = []
   private readonly errors = new Map<string, string>()
 
-  constructor(private readonly session: Session) {}
+  constructor(
+    private readonly session: Session,
+    /** Names of macros in lower case. */
+    private readonly macroNames: ReadonlySet<string>,
+  ) {}
 
   take(): string[] {
     const { done } = this
@@ -203,7 +207,7 @@ class Builder {
 
   /** The statement that makes the macro with the casts that keep its meaning, where the target takes it so. */
   private async macroWithCasts(what: string, sql: string, macro: Macro): Promise<string> {
-    const { macro: cast, isSure } = await castInMacro(this.session, macro)
+    const { macro: cast, isSure } = await castInMacro(this.session, macro, this.macroNames)
     const now = createMacro(cast)
     const isMade = now === sql || !(await this.refuses(now.replace(/^CREATE/, 'CREATE OR REPLACE')))
     if (!isSure || !isMade) this.unsure.push(what)
@@ -233,8 +237,11 @@ class Builder {
 
   /** The view with the casts that keep its meaning, where the target takes it so. */
   private async withCasts(what: string, view: View): Promise<View> {
-    if (!mayMix(view.query)) return view
-    const { sql: query, isSure } = await castInQuery(this.session, view.query)
+    const calls = this.macroNames.size > 0 && holdsText(view.query)
+    if (!mayMix(view.query) && !calls) return view
+    const { sql: query, isSure } = await castInQuery(this.session, view.query, {
+      macros: this.macroNames,
+    })
     const cast = { ...view, query }
     const isMade = query === view.query || (await this.replaceView(view, cast))
     if (!isSure || !isMade) this.unsure.push(what)

@@ -117,6 +117,15 @@ it.each([
   expect(await castInQuery(target, sql)).toEqual({ sql, isSure: false })
 })
 
+it.each([
+  [`SELECT or_zero('7') AS x`, false],
+  [`SELECT or_zero(i) AS x, or_zero(1) AS y, shout('a') AS z FROM t`, true],
+])('%s calls macros with texts, and surely means what it meant: %s', async (sql, isSure) => {
+  await target.query('CREATE OR REPLACE MACRO or_zero(x) AS coalesce(x, 0)')
+  await target.query('CREATE OR REPLACE MACRO shout(x) AS upper(x)')
+  expect(await castInQuery(target, sql, { macros: new Set(['or_zero', 'shout']) })).toEqual({ sql, isSure })
+})
+
 it('writes what a query lacks that the target refuses', async () => {
   const sql = `SELECT length(i) AS n, coalesce(s, i) AS c FROM t`
   expect(await castInQuery(target, sql, { isRefused: true })).toEqual({
