@@ -4,15 +4,15 @@ import { closingBracket, isSymbol, isWord, splitList, type Token, tokenize } fro
 import { withExpressions } from './table-expressions.js'
 
 /*
- * Expressions that are written anew, so that the target computes what 0.8 did. Checked against 0.8.1 only: slices of texts
- * and lists with every kind of bound, divisions of every type of number.
+ * Expressions that are written anew, so that the target computes what 0.6 – 0.8 did. Checked against 0.6.1, 0.7.1 and 0.8.1:
+ * slices of texts and lists with every kind of bound, divisions of every type of number, subscripts of maps.
  */
 
 /** The catalog of a file with expressions that mean the same to a target from 1.0 on. */
 export function keepMeaning(read: Catalog, source: string, target: string): Catalog {
   if (/^0\./.test(target)) return read
-  const catalog = /^0\.[678]\./.test(source) ? keepTyped(read) : read
-  if (!/^0\.8\./.test(source)) return catalog
+  if (!/^0\.[678]\./.test(source)) return read
+  const catalog = keepTyped(read)
   // Engines print what follows with a bracket around every operation; views are as somebody typed them.
   const printed = (sql: string): string => keepDivision(keepSlices(sql))
   return {

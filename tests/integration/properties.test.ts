@@ -1,3 +1,3 @@
 import { describeProperties } from '../support/properties.js'
 
-describeProperties('native:0.8.1', { release: '1.5.6' })
+describeProperties(process.env['FLEET_WRITER'] ?? 'native:0.8.1', { release: '1.5.6' })

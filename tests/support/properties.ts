@@ -8,7 +8,8 @@ import { RoundTrip } from './round-trip.js'
 
 /*
  * Random schemas with random values through the whole path. They have the seeds FLEET_SEED, FLEET_SEED + 1 and so on,
- * FLEET_RUNS of them. A failure names its seed: FLEET_SEED=… FLEET_RUNS=1 replays that schema alone.
+ * FLEET_RUNS of them. A failure names its seed: FLEET_SEED=… FLEET_RUNS=1 replays that schema alone. With FLEET_WRITER, such
+ * as native:0.7.1, another release writes the files: it takes long to compile, and those of 0.6.1 may break it.
  */
 const FIRST_SEED = wholeNumber('FLEET_SEED', 1)
 const RUNS = wholeNumber('FLEET_RUNS', 500)

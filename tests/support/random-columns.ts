@@ -97,13 +97,13 @@ export class ColumnMaker {
   plainGroup(): Group {
     const { random } = this
     // The engine of 0.8.1 dies of a CHECK in a table with columns of JSON, of a named type or with parts.
-    const flat = this.checks && !this.palette.stable
+    const flat = this.checks && this.palette.dialect !== 'stable'
     const palette = flat ? plainest(this.palette) : this.palette
     const column = this.column(randomType(random, palette, flat ? 0 : random.int(0, 3)))
     const text = isText(column)
     const collation =
       text && random.chance(0.3)
-        ? ` COLLATE ${random.pick(this.palette.stable ? COLLATIONS : COLLATIONS.slice(0, 3))}`
+        ? ` COLLATE ${random.pick(this.palette.dialect === 'stable' ? COLLATIONS : COLLATIONS.slice(0, 3))}`
         : ''
     const required = random.chance(0.2)
     const name = ident(column.name)
@@ -120,8 +120,10 @@ export class ColumnMaker {
   private defaultOf(column: RandomColumn): string {
     const { random } = this
     const scalar = column.type.kind === 'scalar' ? column.type.scalar.sql : ''
-    const refused = this.palette.stable ? [''] : ['', ...NO_DEFAULTS]
-    if (refused.includes(scalar) || random.chance(0.75)) return ''
+    const refused = this.palette.dialect === 'stable' ? [''] : ['', ...NO_DEFAULTS]
+    // 0.6 reads the text of such a number as a DOUBLE.
+    const inexact = this.palette.dialect === '0.6' && scalar.startsWith('DECIMAL(38')
+    if (inexact || refused.includes(scalar) || random.chance(0.75)) return ''
     if (scalar === 'BIGINT' && this.sequences.length > 0)
       return ` DEFAULT (nextval(${literal(random.pick(this.sequences))}))`
     this.defaults.push(column)

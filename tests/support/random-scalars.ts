@@ -1,5 +1,6 @@
 import { literal } from '../../src/migration/sql.js'
 import { scalar, type Scalar } from './random-scalar.js'
+import type { Dialect } from './random-dialect.js'
 import { randomText } from './random-text.js'
 import { clock, day, INFINITE, INTERVAL, MICROS, pad, timestamp } from './random-times.js'
 import type { Random } from './random.js'
@@ -145,6 +146,7 @@ const LATER: readonly Scalar[] = [
 ]
 
 /** Types of a release, each with values that it holds. */
-export function scalarsOf(stable: boolean): readonly Scalar[] {
-  return stable ? [...SCALARS, ...LATER] : SCALARS
+export function scalarsOf(dialect: Dialect): readonly Scalar[] {
+  if (dialect === 'stable') return [...SCALARS, ...LATER]
+  return dialect === '0.6' ? SCALARS.filter(({ sql }) => sql !== 'BIT') : SCALARS
 }

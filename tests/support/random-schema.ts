@@ -1,5 +1,6 @@
 import { ident, literal, qualified } from '../../src/migration/sql.js'
 import { Names } from './random-names.js'
+import { type Dialect, isOld } from './random-dialect.js'
 import { scalarsOf } from './random-scalars.js'
 import { type RandomRelation, type RandomTable, TableMaker } from './random-table.js'
 import { type Palette, plainest, randomType, type RandomType, typeSql } from './random-type.js'
@@ -20,14 +21,13 @@ export interface RandomSchema {
 
 /**
  * The schema of a seed. Names hold the seed where schemas share a namespace, so that many fit into one file.
- * `stable`: for releases from 1.4 on, with the types that they have; else for 0.8.1.
  */
-export function randomSchema(seed: number, stable: boolean): RandomSchema {
+export function randomSchema(seed: number, dialect: Dialect): RandomSchema {
   const random = new Random(seed)
   const statements: string[] = []
   const spaces = makeSpaces(random, seed, statements)
-  const palette: Palette = { scalars: scalarsOf(stable), named: [], stable, names: () => new Names(random) }
-  const named = makeTypes(random, seed, stable, palette, statements)
+  const palette: Palette = { scalars: scalarsOf(dialect), named: [], dialect, names: () => new Names(random) }
+  const named = makeTypes(random, seed, dialect, palette, statements)
   const around = { ...palette, named }
   const sequences = random.times(0, 2, () => {
     // The nextval of 0.8.1 takes no quotes in names.
@@ -41,7 +41,7 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
   for (let left = random.int(1, 4); left > 0; left--) {
     const { schema, names } = random.pick(spaces)
     // 0.8.1 does not open its own file again when a table or a view of another schema than that of an enum uses it.
-    const here = stable || schema === 'main' ? around : palette
+    const here = dialect === 'stable' || schema === 'main' ? around : palette
     const table = new TableMaker(random, { palette: here, parents: tables, sequences: defaultable }).make(
       schema,
       names.fresh(),
@@ -56,7 +56,7 @@ export function randomSchema(seed: number, stable: boolean): RandomSchema {
   for (let left = random.int(0, 2); left > 0; left--) {
     const { schema, names } = random.pick(spaces)
     const relations = [...tables, ...views].filter(
-      (relation) => stable || named.length === 0 || relation.schema === schema,
+      (relation) => dialect === 'stable' || named.length === 0 || relation.schema === schema,
     )
     if (relations.length === 0) continue
     const view = randomView(random, { schema, name: names.fresh() }, relations)
@@ -94,7 +94,7 @@ function makeSpaces(random: Random, seed: number, statements: string[]): Space[]
 function makeTypes(
   random: Random,
   seed: number,
-  stable: boolean,
+  dialect: Dialect,
   palette: Palette,
   statements: string[],
 ): RandomType[] {
@@ -102,16 +102,32 @@ function makeTypes(
   return random.times(0, 3, (): RandomType => {
     const name = ident(names.fresh())
     if (random.chance(0.25)) {
-      const base = randomType(random, plainest(palette), random.int(0, 1))
+      const base = aliasBase(random, palette)
       statements.push(`CREATE TYPE ${name} AS ${typeSql(base)}`)
-      return { kind: 'alias', sql: name, base }
+      return { kind: 'alias', sql: name, base, opaque: isOld(dialect) }
     }
     const labels = enumLabels(random)
     const inline = `ENUM(${labels.map(literal).join(', ')})`
-    if (stable && random.chance(0.3)) return { kind: 'enum', sql: inline, labels }
+    if (dialect === 'stable' && random.chance(0.3)) return { kind: 'enum', sql: inline, labels }
     statements.push(`CREATE TYPE ${name} AS ${inline}`)
     return { kind: 'enum', sql: name, labels }
   })
+}
+
+/** What a name stands for; in 0.6 and 0.7 only numbers, and lists and structs of them, print like in later releases. */
+function aliasBase(random: Random, palette: Palette): RandomType {
+  const plain = plainest(palette)
+  if (!isOld(palette.dialect)) return randomType(random, plain, random.int(0, 1))
+  const scalars = plain.scalars.filter(({ print }) => print === 'number')
+  const scalar = (): RandomType => ({ kind: 'scalar', scalar: random.pick(scalars) })
+  switch (random.int(0, 3)) {
+    case 0:
+      return { kind: 'list', item: scalar() }
+    case 1:
+      return { kind: 'struct', fields: random.times(1, 3, (n) => ({ name: `f${n}`, type: scalar() })) }
+    default:
+      return scalar()
+  }
 }
 
 function enumLabels(random: Random): string[] {

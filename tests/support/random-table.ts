@@ -57,7 +57,9 @@ export class TableMaker {
     // when another schema has a table of the same name as the child.
     const parents = around.parents.filter(
       (parent) =>
-        parent.schema === schema && parent.key !== undefined && !(around.palette.stable && parent.isChild),
+        parent.schema === schema &&
+        parent.key !== undefined &&
+        !(around.palette.dialect === 'stable' && parent.isChild),
     )
     const parent = parents.length > 0 && random.chance(0.5) ? random.pick(parents) : undefined
     const child =

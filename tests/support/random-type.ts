@@ -2,17 +2,30 @@ import { ident, literal } from '../../src/migration/sql.js'
 import type { Names } from './random-names.js'
 import type { Random } from './random.js'
 import type { Scalar } from './random-scalar.js'
+import { type Dialect, isOld } from './random-dialect.js'
 
 /** A type of a column. */
 export type RandomType =
   | { readonly kind: 'scalar'; readonly scalar: Scalar }
   /** `sql` is its name, or the labels where the release takes them. */
   | { readonly kind: 'enum'; readonly sql: string; readonly labels: readonly string[] }
-  | { readonly kind: 'alias'; readonly sql: string; readonly base: RandomType }
+  /** `opaque`: no function of the release takes such a value. */
+  | {
+      readonly kind: 'alias'
+      readonly sql: string
+      readonly base: RandomType
+      readonly opaque: boolean
+    }
   | { readonly kind: 'list'; readonly item: RandomType }
   | { readonly kind: 'array'; readonly item: RandomType; readonly size: number }
   | { readonly kind: 'struct'; readonly fields: readonly Member[] }
-  | { readonly kind: 'map'; readonly key: RandomType; readonly value: RandomType }
+  /** `apart`: the release can take its keys and values out of it. */
+  | {
+      readonly kind: 'map'
+      readonly key: RandomType
+      readonly value: RandomType
+      readonly apart: boolean
+    }
   | { readonly kind: 'union'; readonly members: readonly Member[] }
 
 interface Member {
@@ -33,8 +46,7 @@ export interface Palette {
   readonly scalars: readonly Scalar[]
   /** Types that have a name already. */
   readonly named: readonly RandomType[]
-  /** Of a release of 1.x: those before have no arrays. */
-  readonly stable: boolean
+  readonly dialect: Dialect
   names(): Names
 }
 
@@ -52,18 +64,46 @@ export function randomType(random: Random, palette: Palette, depth: number): Ran
     case 'list':
       return { kind, item: inner() }
     case 'array':
-      return palette.stable
+      return palette.dialect === 'stable'
         ? { kind, item: inner(), size: random.int(1, MOST_ITEMS) }
         : { kind: 'list', item: inner() }
     case 'struct':
       return { kind, fields: members() }
     case 'map':
-      return { kind, key: random.chance(0.8) ? randomType(random, palette, 0) : inner(), value: inner() }
+      return randomMap(random, palette, inner)
     case 'union':
-      return { kind, members: members() }
+      // 0.6 casts no value to some UNIONs.
+      return palette.dialect === '0.6' ? { kind: 'struct', fields: members() } : { kind, members: members() }
     default:
       return kind satisfies never
   }
+}
+
+function randomMap(random: Random, palette: Palette, inner: () => RandomType): RandomType {
+  if (!isOld(palette.dialect)) {
+    const key = random.chance(0.8) ? randomType(random, palette, 0) : inner()
+    return { kind: 'map', key, value: inner(), apart: true }
+  }
+  // Of these releases only the text of a map can be had, and no UNION that is in a map.
+  const keys = palette.scalars.filter((scalar) => scalar.key !== undefined)
+  const value = inner()
+  return {
+    kind: 'map',
+    key: { kind: 'scalar', scalar: random.pick(keys) },
+    value: canBeMapped(value)
+      ? value
+      : { kind: 'scalar', scalar: random.pick(keys.filter(({ print }) => print !== 'instant')) },
+    apart: false,
+  }
+}
+
+/** Can a map of 0.6 or 0.7 that holds it be carried? */
+function canBeMapped(type: RandomType): boolean {
+  if (type.kind === 'scalar') return !['interval', 'instant', 'micros', 'blob'].includes(type.scalar.print)
+  if (type.kind === 'list') return canBeMapped(type.item)
+  if (type.kind === 'struct') return type.fields.every((field) => canBeMapped(field.type))
+  if (type.kind === 'map') return canBeMapped(type.value)
+  return type.kind === 'enum'
 }
 
 export function typeSql(type: RandomType): string {
@@ -135,12 +175,17 @@ export function randomValue(random: Random, type: RandomType, nulls = 0.15): str
   }
 }
 
+/** SQL of the keys that a map may have. */
+function mapKeys({ key }: Scalar): string[] {
+  return key ? Array.from({ length: MOST_ITEMS }, (_, n) => key(n * 7 + 1)) : []
+}
+
 function mapValue(random: Random, type: Extract<RandomType, { kind: 'map' }>): string {
   const [key, value] = [typeSql(type.key), typeSql(type.value)]
   // Keys that are different for sure; of other types there is one.
-  const counted = type.key.kind === 'scalar' ? type.key.scalar.key : undefined
+  const counted = type.key.kind === 'scalar' && type.key.scalar.key ? mapKeys(type.key.scalar) : undefined
   const keys = counted
-    ? random.times(0, MOST_ITEMS, (n) => counted(n * 7 + 1))
+    ? counted.slice(0, random.int(0, MOST_ITEMS))
     : random.times(0, 1, () => randomValue(random, type.key, 0))
   const values = keys.map(() => randomValue(random, type.value))
   return `map(CAST([${keys.join(', ')}] AS ${key}[]), CAST([${values.join(', ')}] AS ${value}[]))`

@@ -4,7 +4,7 @@ import { fixture } from '../support/fixtures.js'
 import { JobRig } from '../support/job-rig.js'
 import { readFrom } from '../support/neo.js'
 
-/* Up to 0.7 a division of integers gives one: what is computed with `/` stays what it was, or is reported. */
+/* What expressions of 0.6 and 0.7 compute stays what it was, or is reported. Up to 0.7 a division of integers gives one. */
 
 let rig: JobRig
 beforeAll(async () => {
@@ -50,4 +50,18 @@ it.each(['0.6.1', '0.7.1'])('integers that %s divides without remainder', async 
     'macro main.half',
     'macro main.several',
   ])
+})
+
+it.each(['0.6.1', '0.7.1'])('divisions by 0, slices and subscripts of maps of %s', async (release) => {
+  const file = path.join(await fixture('made'), `meaning-${release}.duckdb`)
+  const columns = ['q', 'u', 'w', 'k'].map((name) => `coalesce(${name}::VARCHAR, '-')`)
+  let found: readonly string[] = []
+  await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
+    found = [
+      ...(await readFrom(target, `SELECT ${columns.join(` || ' ' || `)} FROM t`)),
+      ...(await readFrom(target, `SELECT string_agg(u, ' ') FROM v`)),
+      ...(await readFrom(target, `SELECT inner_part('abcdef')`)),
+    ]
+  })
+  expect(found).toEqual(['- ab bc [1]', '1.5 na ay []', '- q q []', '- - - []', 'ab na q', 'bcde'])
 })
