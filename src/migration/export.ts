@@ -1,5 +1,6 @@
 import { allOf, Arrivals } from './arrivals.js'
 import { display } from './catalog.js'
+import { inGroups } from './groups.js'
 import { compareWithin, type Digest, type Digested, readDigest } from './compare.js'
 import {
   digestedColumns,
@@ -98,7 +99,8 @@ export function verifyExports(
     await quiet
     const found = new Map(digested.map((table, i) => [table, digests[i]]))
     const results: ExportedTable[] = []
-    for (const table of tables) results.push(await verifyExport(source, table, found.get(table)))
+    for (const some of inGroups(tables))
+      results.push(...(await Promise.all(some.map((table) => verifyExport(source, table, found.get(table))))))
     return results
   }
   const verified = verify()

@@ -1,5 +1,6 @@
 import { type Catalog, display, type ObjectName } from './catalog.js'
 import { difference } from './compare.js'
+import { inGroups } from './groups.js'
 import { groupBy, list, text } from './rows.js'
 import type { Session } from './session.js'
 import { ident, literal, qualified, splitList, tokenize } from './sql.js'
@@ -57,13 +58,10 @@ export function plainColumns(definition: string, columns: readonly TypedColumn[]
  * @throws DuckfleetError `difference`, naming the index.
  */
 export async function checkLookups(target: Session, lookups: readonly Lookup[]): Promise<void> {
-  for (let at = 0; at < lookups.length; at += AT_A_TIME)
-    await checkSome(target, lookups.slice(at, at + AT_A_TIME))
+  for (const some of inGroups(lookups)) await checkSome(target, some)
 }
 
-/** Lookups in one statement: it is planned in less time than as many of its own. */
-const AT_A_TIME = 16
-
+/** In one statement: it is planned in less time than one for each. */
 async function checkSome(target: Session, lookups: readonly Lookup[]): Promise<void> {
   const samples = await target.query(lookups.map(sampleSql).join(' UNION ALL '))
   const counts = samples.flatMap((row) => {

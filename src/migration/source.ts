@@ -72,10 +72,12 @@ export async function readSource(
       makeNanos: canMakeNanos(engines.targetRelease),
     }
     const planned = planTransfer(catalog, skills, incomparable)
-    const counts = await countRows(database, planned)
+    const [counts, tried] = await Promise.all([
+      countRows(database, planned),
+      // Before the export, which the views would wait for otherwise; see readSchema.
+      engines.sourceConfined ? tryObjects(database, catalog) : undefined,
+    ])
     const plan = await gatherTables(database, planned, counts)
-    // Before the export, which the views would wait for otherwise; see readSchema.
-    const tried = engines.sourceConfined ? await tryObjects(database, catalog) : undefined
     const warnings = [...catalog.warnings, ...notCompared(incomparable)]
     return { database, catalog, plan, counts, tried, warnings }
   } catch (error) {

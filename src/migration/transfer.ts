@@ -106,9 +106,8 @@ async function importTables(
     await Promise.all(script.tables.map((statement) => target.query(statement)))
     for (const table of tables) await importTable(target, table)
     if (level === 'none') for (const table of tables) await checkCount(target, table)
-    // Whatever comes now reads tables only: views may hold what a stranger wrote.
-    await target.lock()
-    for (const statement of script.indexes) await target.query(statement)
+    // Whatever comes after the lock reads tables only: views may hold what a stranger wrote.
+    await Promise.all([target.lock(), ...script.indexes.map((statement) => target.query(statement))])
     return target
   } catch (error) {
     throw targetError(error, 'the new file')
@@ -118,8 +117,7 @@ async function importTables(
 async function finishTarget(pending: Promise<Schema>, indexed: Promise<Database>): Promise<void> {
   const [target, { script }] = await Promise.all([indexed, pending])
   try {
-    await Promise.all(script.views.map((statement) => target.query(statement)))
-    await target.query('CHECKPOINT')
+    await Promise.all([...script.views, 'CHECKPOINT'].map((statement) => target.query(statement)))
     await target.close()
   } catch (error) {
     throw targetError(error, 'the new file')

@@ -59,9 +59,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
         await attach(connection, database, options)
     },
     async query(id, sql) {
-      const reader = await get(id).connection.runAndReadAll(sql)
-      const records: readonly Record<string, unknown>[] = reader.getRowObjectsJson()
-      return records.map(toRow)
+      return (await readAll(api, get(id).connection, sql)).map(toRow)
     },
     async exportPart(id, part) {
       await get(id).connection.run(copyStatement(part))
@@ -77,9 +75,8 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       const { connection, instance, database } = get(id)
       sessions.delete(id)
       try {
-        await connection.run(`USE ${HOME}`)
-        await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
-        if (sessions.size === 0) await detachAll(connection)
+        await connection.run(`USE ${HOME}; DETACH DATABASE IF EXISTS ${database}`)
+        if (sessions.size === 0) await detachAll(api, connection)
       } finally {
         close(connection)
         if (!instance.confined) close(instance.engine)
@@ -158,16 +155,36 @@ async function attach(
     ...more,
   ]
   const list = details.length > 0 ? ` (${details.join(', ')})` : ''
-  await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
-  await connection.run(`USE ${database}.main`)
+  await connection.run(
+    `ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}; USE ${database}.main`,
+  )
+}
+
+/**
+ * The rows of a statement. They are in memory when it has run, but the package asks the engine's thread for each chunk of
+ * them, and for the end: for a short answer that takes as long as the statement.
+ */
+async function readAll(
+  api: typeof Api,
+  connection: Api.DuckDBConnection,
+  sql: string,
+): Promise<readonly Record<string, unknown>[]> {
+  const result = await connection.run(sql)
+  let next = 0
+  result.fetchChunk = () => Promise.resolve(next < result.chunkCount ? result.getChunk(next++) : null)
+  const reader = new api.DuckDBResultReader(result)
+  await reader.readAll()
+  return reader.getRowObjectsJson()
 }
 
 /** Whatever sessions attached by statements of their own: the next job finds nothing of the one before. */
-async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
-  const attached = await connection.runAndReadAll(
+async function detachAll(api: typeof Api, connection: Api.DuckDBConnection): Promise<void> {
+  const attached = await readAll(
+    api,
+    connection,
     `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> ${literal(HOME_NAME)}`,
   )
-  for (const { name } of attached.getRowObjectsJson())
+  for (const { name } of attached)
     if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)
 }
 

@@ -45,9 +45,9 @@ const SMALL = 64e6
 /**
  * Bytes of code that a function has executed, roughly, before V8 compiles it once more and better. By its default most
  * of the time of the first twenty small files went into compiling what a file uses for a millisecond; the loops of a big
- * file reach this in no time.
+ * file reach this in no time. A tenth of it took a tenth more CPU time for 40 small files, and no less for big ones.
  */
-const TIERING_BUDGET = 30_000_000
+const TIERING_BUDGET = 300_000_000
 
 const READ_ONLY = 2
 const READ_WRITE = 3
