@@ -75,7 +75,8 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       const { connection, instance, database } = get(id)
       sessions.delete(id)
       try {
-        await connection.run(`USE ${HOME}; DETACH DATABASE IF EXISTS ${database}`)
+        await connection.run(`USE ${HOME}`)
+        await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
         if (sessions.size === 0) await detachAll(api, connection)
       } finally {
         close(connection)
@@ -155,9 +156,8 @@ async function attach(
     ...more,
   ]
   const list = details.length > 0 ? ` (${details.join(', ')})` : ''
-  await connection.run(
-    `ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}; USE ${database}.main`,
-  )
+  await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
+  await connection.run(`USE ${database}.main`)
 }
 
 /**
