@@ -59,7 +59,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
         await attach(connection, database, options)
     },
     async query(id, sql) {
-      return (await readAll(api, get(id).connection, sql)).map(toRow)
+      return (await readAll(get(id).connection, sql)).map(toRow)
     },
     async exportPart(id, part) {
       await get(id).connection.run(copyStatement(part))
@@ -77,7 +77,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
       try {
         await connection.run(`USE ${HOME}`)
         await connection.run(`DETACH DATABASE IF EXISTS ${database}`)
-        if (sessions.size === 0) await detachAll(api, connection)
+        if (sessions.size === 0) await detachAll(connection)
       } finally {
         close(connection)
         if (!instance.confined) close(instance.engine)
@@ -165,22 +165,18 @@ async function attach(
  * them, and for the end: for a short answer that takes as long as the statement.
  */
 async function readAll(
-  api: typeof Api,
   connection: Api.DuckDBConnection,
   sql: string,
 ): Promise<readonly Record<string, unknown>[]> {
   const result = await connection.run(sql)
   let next = 0
   result.fetchChunk = () => Promise.resolve(next < result.chunkCount ? result.getChunk(next++) : null)
-  const reader = new api.DuckDBResultReader(result)
-  await reader.readAll()
-  return reader.getRowObjectsJson()
+  return await result.getRowObjectsJson()
 }
 
 /** Whatever sessions attached by statements of their own: the next job finds nothing of the one before. */
-async function detachAll(api: typeof Api, connection: Api.DuckDBConnection): Promise<void> {
+async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
   const attached = await readAll(
-    api,
     connection,
     `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> ${literal(HOME_NAME)}`,
   )
