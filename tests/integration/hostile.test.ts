@@ -303,6 +303,7 @@ describe.each(['wasm:0.6.1', 'wasm:0.7.1', 'wasm:0.8.1', 'neo:1.5.6'])('the engi
     )
     const engines = environments.filter((text) => text.startsWith('TZ=UTC'))
     expect(engines.length).toBeGreaterThan(0)
-    for (const text of engines) expect(text).toMatch(/^(?:(?:TZ|NODE_CHANNEL_\w+)=[^\0]*\0)+$/)
+    for (const text of engines)
+      expect(text).toMatch(/^(?:(?:TZ|UV_THREADPOOL_SIZE|NODE_CHANNEL_\w+)=[^\0]*\0)+$/)
   })
 })
