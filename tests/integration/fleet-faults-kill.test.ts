@@ -34,9 +34,7 @@ const after =
 
 const inSource = ({ url }: SeenRequest): boolean => url.startsWith(`/${fleet.source.name}/tracker-`)
 const inDestination = ({ url }: SeenRequest): boolean => url.startsWith(`/${fleet.destination.name}/56`)
-const isOf = (method: string, range?: RegExp) => (request: SeenRequest) =>
-  request.method === method && (range === undefined || range.test(request.headers.range ?? ''))
-const HEAD_OF_FILE = /^bytes=0-12287$/
+const isOf = (method: string) => (request: SeenRequest) => request.method === method
 
 /** While the server has the request number `nth` of these, and has not answered it. */
 const during =
@@ -54,7 +52,7 @@ const during =
 const inTheFile: Moment = () =>
   new Promise((resolve) => {
     proxy.faults = (request) => {
-      if (!inSource(request) || !isOf('GET')(request) || isOf('GET', HEAD_OF_FILE)(request)) return undefined
+      if (!inSource(request) || !isOf('GET')(request)) return undefined
       setTimeout(resolve, 50)
       return { kind: 'stall-in-body' }
     }
@@ -88,16 +86,13 @@ const MOMENTS: readonly (readonly [string, Moment])[] = [
   ['while the folder goes', after('publish')],
   ['looking for a WAL', during(({ url }) => url.includes('list-type=2'))],
   ['before the report', after('clean-up')],
-  ['reading the header', during(inSource, isOf('GET', HEAD_OF_FILE))],
+  ['asking for its bytes', during(inSource, isOf('GET'))],
   ['the new file is there, unknown to the worker', written],
   ['asking for the destination', during(inDestination, isOf('HEAD'))],
   ['while it is being sent', during(inDestination, isOf('PUT'))],
   ['examined', after('examine')],
   ['before it is sent', after('upgrade')],
-  [
-    'at the download',
-    during(inSource, (request) => isOf('GET')(request) && !isOf('GET', HEAD_OF_FILE)(request)),
-  ],
+  ['at the download', after('examine', 10)],
   ['when the new file is being filled', importing],
   ['in the download', inTheFile],
   ['all is done but the ack, again', after('migrated')],
