@@ -4,7 +4,7 @@ import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { isSymbol, isWord, qualified, type Token, tokenize } from './sql.js'
 import { withExpressions } from './table-expressions.js'
-import { type DuckType, isScalarName } from './types.js'
+import { type DuckType, isIntegerName } from './types.js'
 
 /*
  * Up to 0.7 `/` divides integers without remainder, from 0.8 on it gives a fraction: there such a division is `//`. Which
@@ -104,7 +104,7 @@ async function divide(
   for (const division of divisionsIn(tokens)) {
     const type = isBindable(tokens) ? await typeOf(session, around(sql, tokens, division), from) : undefined
     if (type === undefined) told = false
-    else if (isScalarName(type) && INTEGERS.has(type)) whole.push(division)
+    else if (isIntegerName(type)) whole.push(division)
   }
   return { sql: withWhole(sql, whole), told }
 }
@@ -144,20 +144,8 @@ async function typeOf(session: Session, part: string | undefined, from: string):
   }
 }
 
-const INTEGERS: ReadonlySet<string> = new Set([
-  'TINYINT',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'HUGEINT',
-  'UTINYINT',
-  'USMALLINT',
-  'UINTEGER',
-  'UBIGINT',
-])
-
 function isInteger(type: DuckType): boolean {
-  return type.kind === 'scalar' && INTEGERS.has(type.name)
+  return type.kind === 'scalar' && isIntegerName(type.name)
 }
 
 /** Is there nothing but whole numbers, and columns of them? */

@@ -22,9 +22,7 @@ export interface TypeName {
   readonly name: string
 }
 
-/** Types without parameters of releases up to 0.8, by the names that these releases print. */
-const SCALARS = [
-  'BOOLEAN',
+const INTEGERS = [
   'TINYINT',
   'SMALLINT',
   'INTEGER',
@@ -34,6 +32,12 @@ const SCALARS = [
   'USMALLINT',
   'UINTEGER',
   'UBIGINT',
+] as const
+
+/** Types without parameters of releases up to 0.8, by the names that these releases print. */
+const SCALARS = [
+  'BOOLEAN',
+  ...INTEGERS,
   'FLOAT',
   'DOUBLE',
   'VARCHAR',
@@ -54,9 +58,15 @@ const SCALARS = [
 export type ScalarName = (typeof SCALARS)[number]
 
 const scalarNames: ReadonlySet<string> = new Set(SCALARS)
+const integerNames: ReadonlySet<string> = new Set(INTEGERS)
 
 export function isScalarName(name: string): name is ScalarName {
   return scalarNames.has(name)
+}
+
+/** Whole numbers of a fixed size. */
+export function isIntegerName(name: string): boolean {
+  return integerNames.has(name)
 }
 
 /** Parses the types whose printed form is not ambiguous: scalars and DECIMAL. */

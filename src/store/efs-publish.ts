@@ -87,7 +87,7 @@ export async function linked(from: string, to: string): Promise<boolean> {
 
 /**
  * Network file systems send a request again whose answer was lost, and the second one fails because of the first: there is
- * no `from` any more. Taken for a failure, the old WALs would be put back beside the new file.
+ * no `from` any more. Taken for a failure, the old WALs would be put back beside the new file, or one of them be lost.
  */
 async function renameOnce(from: string, to: string): Promise<void> {
   const file = await stat(from)
@@ -162,12 +162,12 @@ async function replaceWithWals(temp: string, target: string, wals: readonly stri
   try {
     for (const wal of wals) {
       const kept = tempName(path.dirname(target))
-      await rename(wal, kept)
+      await renameOnce(wal, kept)
       aside.push({ wal, kept })
     }
     await renameOnce(temp, target)
   } catch (error) {
-    for (const { wal, kept } of aside) await rename(kept, wal)
+    for (const { wal, kept } of aside) await renameOnce(kept, wal)
     throw error
   }
   for (const { kept } of aside) await rm(kept, { force: true })

@@ -149,8 +149,7 @@ describe('a worker', () => {
     expect(seen).toEqual(['migrated'])
   })
 
-  it('hands a message that does not fit here to the queue of big files, and acks it then', async () => {
-    failing('no-space', 1)
+  const handedOn = async (): Promise<readonly OutgoingMessage[]> => {
     const forwarded: OutgoingMessage[] = []
     const overflow = (message: OutgoingMessage): Promise<void> => {
       forwarded.push(message)
@@ -163,6 +162,12 @@ describe('a worker', () => {
     await queue.drained(never)
     await queue.close()
     await worker
+    return forwarded
+  }
+
+  it('hands a message that does not fit here to the queue of big files, and acks it then', async () => {
+    failing('no-space', 1)
+    const forwarded = await handedOn()
     expect(forwarded).toEqual([{ body: efsMessage('a.duckdb') }])
     expect(queue.failed()).toEqual([])
   })
@@ -175,18 +180,7 @@ describe('a worker', () => {
       await delivery.ack()
       break
     }
-    const forwarded: OutgoingMessage[] = []
-    const overflow = (message: OutgoingMessage): Promise<void> => {
-      forwarded.push(message)
-      return Promise.resolve()
-    }
-    const worker = runWorker(
-      { queue, retry, onReport: () => undefined, job: () => bench.deps(), overflow },
-      both(never),
-    )
-    await queue.drained(never)
-    await queue.close()
-    await worker
+    const forwarded = await handedOn()
     expect(forwarded).toEqual([{ body: efsMessage('a.duckdb'), id: 'm', publishedAt }])
   })
 
