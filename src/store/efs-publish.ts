@@ -4,7 +4,7 @@ import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
 import { copyWithDigest, digestOf, flush } from './copy.js'
-import { systemCode } from './fs-errors.js'
+import { fileError, systemCode } from './fs-errors.js'
 import { assertUnchanged, statWals } from './local-file.js'
 import type { PublishOptions, Published } from './port.js'
 import { removeTempsFor, tempName, tempNameFor } from './temp-file.js'
@@ -158,7 +158,7 @@ async function commit(temp: string, target: string, options: PublishOptions): Pr
  * would get its rows twice.
  */
 async function replaceWithWals(temp: string, target: string, wals: readonly string[]): Promise<void> {
-  const aside: { readonly wal: string; readonly kept: string }[] = []
+  const aside: AsideWal[] = []
   try {
     for (const wal of wals) {
       const kept = tempName(path.dirname(target))
@@ -167,10 +167,32 @@ async function replaceWithWals(temp: string, target: string, wals: readonly stri
     }
     await renameOnce(temp, target)
   } catch (error) {
-    for (const { wal, kept } of aside) await renameOnce(kept, wal)
+    await putBack(aside, target, error)
     throw error
   }
   for (const { kept } of aside) await rm(kept, { force: true })
+}
+
+interface AsideWal {
+  readonly wal: string
+  readonly kept: string
+}
+
+/** Every WAL that can be, whatever becomes of the others: their temporary names are removed a day later. */
+async function putBack(aside: readonly AsideWal[], target: string, cause: unknown): Promise<void> {
+  const left: string[] = []
+  for (const { wal, kept } of aside) {
+    await renameOnce(kept, wal).catch((error: unknown) => {
+      left.push(`rename ${kept} to ${wal} (${fileError(error, 'rename', kept).message})`)
+    })
+  }
+  if (left.length === 0) return
+  throw new DuckfleetError(
+    'usage',
+    `${fileError(cause, 'replace', target).message}; its WAL could not be put back either, and without it ${target} ` +
+      `lacks rows: within a day, before temporary files are removed, ${left.join(', and ')}`,
+    { cause },
+  )
 }
 
 async function exists(file: string): Promise<boolean> {
