@@ -262,6 +262,49 @@ describe('publishing', () => {
     expect(Buffer.from((await bucket.get('a.wal')) ?? []).toString()).toBe('rows')
   })
 
+  it('puts every WAL back that can be, and names the one that cannot', async () => {
+    await bucket.put('a', Buffer.from('old'))
+    await bucket.put('a.wal', Buffer.from('rows'))
+    await bucket.put('a.wal.checkpoint', Buffer.from('more rows'))
+    const replaces = await known('a')
+    expect(replaces.wals).toHaveLength(2)
+    const [first, second] = replaces.wals.map(({ suffix }) => `a${suffix}`) as [string, string]
+    const rows = await bucket.get(first)
+    const others = await bucket.get(second)
+    const isRefused = isWriteOf('a')
+    const isReturned = isWriteOf(first)
+    fail(
+      { kind: 'status', status: 403, code: 'AccessDenied' },
+      (asked) => isRefused(asked) || isReturned(asked),
+      'always',
+    )
+    const ended = await outcome(publish(small, { ...plain, replaces }))
+    expect(ended).toMatchObject({ code: 'usage' })
+    const message = String((ended as Error).message)
+    expect(message).toMatch(
+      /^cannot write s3:\/\/\S+\/a: access .*could not be put back either \(.*lacks rows/,
+    )
+    const [, kept, back] = /copy s3:\/\/[^/]+\/(\S+\.tmp) to s3:\/\/[^/]+\/(\S+)$/.exec(message) ?? []
+    expect(back).toBe(first)
+    expect(await bucket.get(kept ?? '')).toEqual(rows)
+    expect(await bucket.get(second)).toEqual(others)
+    expect(await bucket.names()).toEqual([kept, 'a', second])
+  })
+
+  it('leaves the WAL away while nobody knows whether the file was replaced, and says where it is', async () => {
+    await bucket.put('a', Buffer.from('old'))
+    await bucket.put('a.wal', Buffer.from('rows'))
+    const replaces = await known('a')
+    fail({ kind: 'status', status: 500, code: 'InternalError' }, isWriteOf('a'), 'always')
+    const ended = await outcome(publish(small, { ...plain, replaces }))
+    expect(ended).toMatchObject({ code: 'transient' })
+    const message = String((ended as Error).message)
+    expect(message).toMatch(/^cannot write s3:\/\/\S+\/a: the server failed .*nobody knows/)
+    const [, kept] = /copy s3:\/\/[^/]+\/(\S+\.tmp) to s3:\/\/\S+\/a\.wal; else delete/.exec(message) ?? []
+    expect(Buffer.from((await bucket.get(kept ?? '')) ?? []).toString()).toBe('rows')
+    expect(await bucket.names()).toEqual([kept, 'a'])
+  })
+
   it.each([
     ['small', small],
     ['big', big],

@@ -26,8 +26,7 @@ export async function commit(
       await conclude(upload, (condition) => write(condition, patient))
     } catch (error) {
       // Without an answer the new file may still appear, and the WAL beside it would bring its rows in twice.
-      if (isAnswered(error)) await aside.restore()
-      throw error
+      throw isAnswered(error) ? await aside.restore(error) : aside.leave(error)
     }
     await aside.drop()
   })

@@ -1,16 +1,27 @@
 import path from 'node:path'
 import { DeleteObjectCommand } from '@aws-sdk/client-s3'
+import { asDuckfleetError, DuckfleetError } from '../../errors.js'
 import type { StoredWal } from '../port.js'
 import { tempName } from '../temp-file.js'
 import type { Bucket } from './bucket.js'
+import { address } from './bucket.js'
 import { afterwards } from './after-stop.js'
 import { copyObject } from './copy.js'
 import { request } from './request.js'
 
-/** WALs that were taken away, and can be put back. */
+/** WALs that were taken away. What has to be thrown when the replacement failed says where those are that stay away. */
 interface Aside {
-  restore(): Promise<void>
+  /** Puts every WAL back that can be, whatever becomes of the others; gives `cause`, or an error that names the rest. */
+  restore(cause: unknown): Promise<unknown>
+  /** Puts none back; gives an error like `cause` that names them. */
+  leave(cause: unknown): unknown
   drop(): Promise<void>
+}
+
+interface MovedWal {
+  readonly wal: string
+  readonly kept: string
+  readonly size: number
 }
 
 /**
@@ -23,12 +34,20 @@ export async function setAside(
   wals: readonly StoredWal[],
   signal: AbortSignal,
 ): Promise<Aside> {
-  const moved: { readonly wal: string; readonly kept: string; readonly size: number }[] = []
-  const restore = async (): Promise<void> => {
-    for (const { wal, kept, size } of moved) {
-      await afterwards((late) => copyObject(bucket, { key: kept, size }, wal, late))
-      await remove(bucket, kept)
-    }
+  const moved: MovedWal[] = []
+  const aside: Aside = {
+    restore: (cause) => restore(bucket, key, moved, cause),
+    leave: (cause) => {
+      if (moved.length === 0) return cause
+      const { code, message } = asDuckfleetError(cause, 'transient')
+      const text =
+        `${message}; nobody knows whether the new file will appear, so the WAL of the old one stays away: if the old ` +
+        `one is still there after the last try, ${copies(bucket, moved)}; else delete that copy`
+      return new DuckfleetError(code, text, { cause: causeOf(cause) })
+    },
+    drop: async () => {
+      for (const { kept } of moved) await remove(bucket, kept)
+    },
   }
   try {
     for (const { suffix, size, version } of wals) {
@@ -39,15 +58,50 @@ export async function setAside(
       await remove(bucket, wal)
     }
   } catch (error) {
-    await restore()
-    throw error
+    throw await aside.restore(error)
   }
-  return {
-    restore,
-    drop: async () => {
-      for (const { kept } of moved) await remove(bucket, kept)
-    },
+  return aside
+}
+
+async function restore(
+  bucket: Bucket,
+  key: string,
+  moved: readonly MovedWal[],
+  cause: unknown,
+): Promise<unknown> {
+  const left: MovedWal[] = []
+  let refused: unknown
+  for (const one of moved) {
+    const { wal, kept, size } = one
+    try {
+      await afterwards((late) => copyObject(bucket, { key: kept, size }, wal, late))
+    } catch (error) {
+      left.push(one)
+      refused = error
+      continue
+    }
+    // Its rows are back, and what failed first matters more than a copy that nobody sees.
+    await remove(bucket, kept).catch(() => undefined)
   }
+  if (left.length === 0) return cause
+  const [why, whyNot] = [cause, refused].map((error) => asDuckfleetError(error, 'transient').message)
+  return new DuckfleetError(
+    'usage',
+    `${why}; its WAL could not be put back either (${whyNot}), and without it ${address(bucket, key)} lacks rows: ` +
+      copies(bucket, left),
+    { cause: causeOf(cause) },
+  )
+}
+
+function copies(bucket: Bucket, moved: readonly MovedWal[]): string {
+  return moved
+    .map(({ wal, kept }) => `copy ${address(bucket, kept)} to ${address(bucket, wal)}`)
+    .join(', and ')
+}
+
+/** What the server answered stays known; see `statusOf`. */
+function causeOf(error: unknown): unknown {
+  return error instanceof DuckfleetError ? error.cause : error
 }
 
 /** Not by the operation's own signal: half of a move is worse than a late stop. */
