@@ -17,6 +17,7 @@ import { asDuckfleetError, DuckfleetError } from '../src/errors.js'
 import { createS3Client } from '../src/store/s3/client.js'
 import { createS3Store } from '../src/store/s3/store.js'
 import { median } from './measure.js'
+import { takeMemory } from './memory.js'
 
 interface Flags {
   readonly runs: string
@@ -74,7 +75,7 @@ async function main(signal: AbortSignal): Promise<void> {
         [seconds.oursUp, () => store.publish(file, OURS, options, signal)],
       ] as const
       for (const [list, move] of inTurn(up, run)) {
-        await takeMemory(folder, Number(flags.mib))
+        await takeMemory(Math.ceil(Number(flags.mib) / 512), signal)
         list.push(await timed(move))
       }
 
@@ -87,7 +88,7 @@ async function main(signal: AbortSignal): Promise<void> {
         [seconds.oursDown, () => store.download(OURS, found, copy, {}, signal)],
       ] as const
       for (const [list, move] of inTurn(down, run)) {
-        await takeMemory(folder, Number(flags.mib))
+        await takeMemory(Math.ceil(Number(flags.mib) / 512), signal)
         list.push(await timed(move))
         if ((await digestOf(copy)) !== digest)
           throw new DuckfleetError('difference', 'the copy differs from the file')
@@ -148,22 +149,6 @@ async function writeRandom(file: string, mib: number): Promise<void> {
     for (let i = 0; i < mib; i++) await handle.write(randomBytes(MIB))
   } finally {
     await handle.close()
-  }
-}
-
-/**
- * Takes memory for the object and some more, and frees it. A virtual machine gives free memory back to its host after some
- * seconds, and whoever needs it next waits up to two seconds for a GiB: longer than for the object, and by chance.
- */
-async function takeMemory(folder: string, mib: number): Promise<void> {
-  const file = path.join(folder, 'memory')
-  const handle = await open(file, 'wx')
-  const chunk = Buffer.alloc(MIB)
-  try {
-    for (let i = 0; i < mib * 1.5; i++) await handle.write(chunk)
-  } finally {
-    await handle.close()
-    await rm(file)
   }
 }
 
