@@ -280,7 +280,7 @@ describe('publishing', () => {
     )
     const ended = await outcome(publish(small, { ...plain, replaces }))
     expect(ended).toMatchObject({ code: 'usage' })
-    const message = String((ended as Error).message)
+    const message = (ended as Error).message
     expect(message).toMatch(
       /^cannot write s3:\/\/\S+\/a: access .*could not be put back either \(.*lacks rows/,
     )
@@ -298,7 +298,7 @@ describe('publishing', () => {
     fail({ kind: 'status', status: 500, code: 'InternalError' }, isWriteOf('a'), 'always')
     const ended = await outcome(publish(small, { ...plain, replaces }))
     expect(ended).toMatchObject({ code: 'transient' })
-    const message = String((ended as Error).message)
+    const message = (ended as Error).message
     expect(message).toMatch(/^cannot write s3:\/\/\S+\/a: the server failed .*nobody knows/)
     const [, kept] = /copy s3:\/\/[^/]+\/(\S+\.tmp) to s3:\/\/\S+\/a\.wal; else delete/.exec(message) ?? []
     expect(Buffer.from((await bucket.get(kept ?? '')) ?? []).toString()).toBe('rows')
