@@ -13,7 +13,12 @@ export function tempName(folder: string): string {
 
 /** The same, and told from those of other files: what a killed run left goes when its file is written again. */
 export function tempNameFor(target: string): string {
-  return path.join(path.dirname(target), `${prefixFor(target)}${randomUUID()}.tmp`)
+  return path.join(path.dirname(target), tempBaseFor(target))
+}
+
+/** The name alone, without its folder. */
+export function tempBaseFor(target: string): string {
+  return `${tempPrefixFor(target)}${randomUUID()}.tmp`
 }
 
 /**
@@ -23,11 +28,12 @@ export function tempNameFor(target: string): string {
 export async function removeTempsFor(target: string): Promise<void> {
   const folder = path.dirname(target)
   for (const name of await readdir(folder))
-    if (isTempName(name) && name.startsWith(prefixFor(target)))
+    if (isTempName(name) && name.startsWith(tempPrefixFor(target)))
       await rm(path.join(folder, name), { force: true })
 }
 
-function prefixFor(target: string): string {
+/** What the names of all unfinished files of `target` begin with, and no others. */
+export function tempPrefixFor(target: string): string {
   return `.duckfleet-${createHash('sha256').update(path.basename(target)).digest('hex').slice(0, 16)}-`
 }
 

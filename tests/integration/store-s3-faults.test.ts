@@ -299,10 +299,41 @@ describe('publishing', () => {
     const ended = await outcome(publish(small, { ...plain, replaces }))
     expect(ended).toMatchObject({ code: 'transient' })
     const message = (ended as Error).message
-    expect(message).toMatch(/^cannot write s3:\/\/\S+\/a: the server failed .*nobody knows/)
+    expect(message).toMatch(/^cannot write s3:\/\/\S+\/a: the server failed .*its WAL stays away/)
     const [, kept] = /copy s3:\/\/[^/]+\/(\S+\.tmp) to s3:\/\/\S+\/a\.wal; else delete/.exec(message) ?? []
     expect(Buffer.from((await bucket.get(kept ?? '')) ?? []).toString()).toBe('rows')
     expect(await bucket.names()).toEqual([kept, 'a'])
+
+    // So does a worker that is killed at this place; the next one, which replaces the file, leaves nothing of it.
+    fail({ kind: 'status', status: 500, code: 'InternalError' }, () => false, 'always')
+    await bucket.put(
+      '.duckfleet-0123456789abcdef-01234567-89ab-cdef-0123-456789abcdef.tmp',
+      Buffer.from('of b'),
+    )
+    await publish(small, { ...plain, replaces: await known('a') })
+    expect(await bucket.names()).toEqual([
+      '.duckfleet-0123456789abcdef-01234567-89ab-cdef-0123-456789abcdef.tmp',
+      'a',
+    ])
+  })
+
+  it('puts no WAL beside a file that somebody else put there meanwhile', async () => {
+    await bucket.put('a', Buffer.from('old'))
+    await bucket.put('a.wal', Buffer.from('rows'))
+    const replaces = await known('a')
+    fail({ kind: 'status', status: 412, code: 'PreconditionFailed' }, isWriteOf('a'), 'always')
+    // Later than the store's own look, which runs at the same time.
+    const lastLook = async (): Promise<void> => {
+      await delay(1000)
+      await bucket.put('a', Buffer.from('another'))
+    }
+    const ended = await outcome(publish(small, { ...plain, replaces, lastLook }))
+    expect(ended).toMatchObject({ code: 'transient' })
+    expect((ended as Error).message).toMatch(
+      /changed .*copy s3:\/\/\S+\.tmp to s3:\/\/\S+\/a\.wal; else delete/,
+    )
+    expect(await bucket.names()).toEqual([expect.stringMatching(/\.tmp$/), 'a'])
+    expect(Buffer.from((await bucket.get('a')) ?? []).toString()).toBe('another')
   })
 
   it.each([

@@ -25,11 +25,20 @@ export async function commit(
     try {
       await conclude(upload, (condition) => write(condition, patient))
     } catch (error) {
-      // Without an answer the new file may still appear, and the WAL beside it would bring its rows in twice.
-      throw isAnswered(error) ? await aside.restore(error) : aside.leave(error)
+      throw (await isStillOld(upload, error)) ? await aside.restore(error) : aside.leave(error)
     }
-    await aside.drop()
+    if (options.replaces !== undefined) await aside.drop()
   })
+}
+
+/**
+ * Whether the file that was to be replaced stays where it is. Without an answer the new one may still appear, and somebody
+ * else may have put another there: the WAL beside either would bring its rows in twice.
+ */
+async function isStillOld({ bucket, key, options }: Upload, error: unknown): Promise<boolean> {
+  if (options.replaces === undefined || !isAnswered(error)) return false
+  const head = await afterwards((late) => headObject(bucket, key, late)).catch(() => undefined)
+  return head?.version === options.replaces.version
 }
 
 async function conclude(upload: Upload, write: (condition: Condition) => Promise<unknown>): Promise<void> {

@@ -66,12 +66,17 @@ export function s3Error(error: unknown, attempted: Attempted): DuckfleetError {
 
 /** The HTTP status that S3 answered with; also of an error that {@link s3Error} made. */
 export function statusOf(error: unknown): number | undefined {
-  return failureOf(error instanceof DuckfleetError ? error.cause : error).status
+  return failureOf(rootOf(error)).status
 }
 
 /** The error code that S3 answered with, such as `NoSuchUpload`; also of an error that {@link s3Error} made. */
 export function nameOf(error: unknown): string {
-  return failureOf(error instanceof DuckfleetError ? error.cause : error).name
+  return failureOf(rootOf(error)).name
+}
+
+/** What stands behind the sentences. */
+function rootOf(error: unknown): unknown {
+  return error instanceof DuckfleetError && error.cause !== undefined ? rootOf(error.cause) : error
 }
 
 /** The error without what the SDK hangs on it: the request, whose headers hold session tokens. */

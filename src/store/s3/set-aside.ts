@@ -1,12 +1,12 @@
-import path from 'node:path'
 import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import { asDuckfleetError, DuckfleetError } from '../../errors.js'
 import type { StoredWal } from '../port.js'
-import { tempName } from '../temp-file.js'
+import { isTempName, tempBaseFor, tempPrefixFor } from '../temp-file.js'
 import type { Bucket } from './bucket.js'
 import { address } from './bucket.js'
 import { afterwards } from './after-stop.js'
 import { copyObject } from './copy.js'
+import { listObjects } from './list.js'
 import { request } from './request.js'
 
 /** WALs that were taken away. What has to be thrown when the replacement failed says where those are that stay away. */
@@ -15,6 +15,7 @@ interface Aside {
   restore(cause: unknown): Promise<unknown>
   /** Puts none back; gives an error like `cause` that names them. */
   leave(cause: unknown): unknown
+  /** Removes them, and those that killed workers left of this key. */
   drop(): Promise<void>
 }
 
@@ -41,18 +42,16 @@ export async function setAside(
       if (moved.length === 0) return cause
       const { code, message } = asDuckfleetError(cause, 'transient')
       const text =
-        `${message}; nobody knows whether the new file will appear, so the WAL of the old one stays away: if the old ` +
-        `one is still there after the last try, ${copies(bucket, moved)}; else delete that copy`
+        `${message}; the old file may be another one by now or soon, so its WAL stays away: if it is still there after ` +
+        `the last try, ${copies(bucket, moved)}; else delete that copy`
       return new DuckfleetError(code, text, { cause: causeOf(cause) })
     },
-    drop: async () => {
-      for (const { kept } of moved) await remove(bucket, kept)
-    },
+    drop: () => removeAll(bucket, key),
   }
   try {
     for (const { suffix, size, version } of wals) {
       const wal = key + suffix
-      const kept = key.slice(0, key.lastIndexOf('/') + 1) + path.basename(tempName('.'))
+      const kept = folderOf(key) + tempBaseFor(key)
       await copyObject(bucket, { key: wal, size, version }, kept, signal)
       moved.push({ wal, kept, size })
       await remove(bucket, wal)
@@ -102,6 +101,18 @@ function copies(bucket: Bucket, moved: readonly MovedWal[]): string {
 /** What the server answered stays known; see `statusOf`. */
 function causeOf(error: unknown): unknown {
   return error instanceof DuckfleetError ? error.cause : error
+}
+
+async function removeAll(bucket: Bucket, key: string): Promise<void> {
+  const folder = folderOf(key)
+  await afterwards(async (late) => {
+    for await (const found of listObjects(bucket, folder + tempPrefixFor(key), late))
+      if (isTempName(found.key.slice(folder.length))) await remove(bucket, found.key)
+  })
+}
+
+function folderOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/') + 1)
 }
 
 /** Not by the operation's own signal: half of a move is worse than a late stop. */
