@@ -1,7 +1,7 @@
 import { type Catalog, display } from './catalog.js'
 import { divisionsIn, mayBeZero, slices } from './kept-meaning.js'
 import { type Session, SqlError } from './session.js'
-import { calls, type Change, type Columns } from './meaning-change.js'
+import { calls, callsIn, type Change, type Columns } from './meaning-change.js'
 import { isSymbol, isWord, type Token, tokenize } from './sql.js'
 import { TEXT_CHANGES } from './text-changes.js'
 import { FUNCTION_CHANGES } from './function-changes.js'
@@ -15,10 +15,14 @@ export const CHANGES: readonly Change[] = [
   },
   {
     probe: `typeof(map(['k'], [1])['k']) = 'INTEGER[]'`,
-    holds: (tokens, _, { maps }) =>
+    holds: (tokens, _, { maps, nested }) =>
       tokens.some((token, i) => {
         const name = token.text.toLowerCase()
         const [next, after, key] = [tokens[i + 1], tokens[i + 2], tokens[i + 4]]
+        // A macro's parameter may be any map.
+        const isAny = after?.kind === 'string' && isSymbol(tokens[i + 3], ']') && !BEFORE_A_LIST.test(name)
+        if (isName(token) && isAny && maps.size > 0 && isSymbol(next, '['))
+          return !nested.has(name) || maps.has(name)
         if (name === 'array_extract' && isSymbol(next, '('))
           return maps.has(after?.text.toLowerCase() ?? '') || (key?.kind === 'string' && maps.size > 0)
         return maps.has(name) && isSymbol(next, '[')
@@ -137,7 +141,8 @@ export const CHANGES: readonly Change[] = [
         const [before, after] = [tokens[i - 1], tokens[i + 2]]
         const isList = (one: Token | undefined): boolean =>
           one !== undefined && one.kind !== 'string' && lists.has(one.text.toLowerCase())
-        return isSymbol(after, '[') || isList(before) || isList(after)
+        const isMade = isSymbol(after, '[') || callsIn(tokens, ['list_value']).length > 0
+        return isMade || isList(before) || isList(after)
       }),
     what: 'l || NULL was the list l and is NULL: write list_concat(l, m)',
   },
@@ -198,6 +203,13 @@ export const CHANGES: readonly Change[] = [
   ...FUNCTION_CHANGES,
   ...TEXT_CHANGES,
 ]
+
+/** Words that are no names, behind which a list may begin. */
+const BEFORE_A_LIST = /^(select|distinct|all|any|as|in|when|then|else|and|or|not|array)$/
+
+function isName({ kind }: Token): boolean {
+  return kind === 'word' || kind === 'quoted'
+}
 
 /** What may stand between a column and the text that it is compared with: `d BETWEEN 'a' AND 'b'`, `(d IN ('a', 'b'))`. */
 const COMPARING = /^(?:[<>=!(),]|IN|NOT|BETWEEN|AND)$/i

@@ -93,6 +93,23 @@ it.each([
   expect(found).toEqual([expect.stringMatching(wanted)])
 })
 
+it.each([
+  ["(x) AS (x['k'])", /a subscript of a MAP/],
+  ['(x) AS (main.list_value(9) || x)', /was the list l/],
+])('a macro %s is reported', async (definition, wanted) => {
+  const map: Column = column('m', {
+    kind: 'map',
+    key: { kind: 'scalar', name: 'VARCHAR' },
+    value: { kind: 'scalar', name: 'INTEGER' },
+  })
+  const catalog: Catalog = {
+    ...EMPTY_CATALOG,
+    tables: [{ schema: 'main', name: 't', columns: [map], constraints: [] }],
+    macros: [{ schema: 'main', name: 'f', definition }],
+  }
+  expect(await meaningWarnings(TARGET, catalog, '0.8.1')).toEqual([expect.stringMatching(wanted)])
+})
+
 const COLUMNS = {
   maps: new Set<string>(),
   lists: new Set<string>(),
