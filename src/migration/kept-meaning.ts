@@ -89,8 +89,14 @@ export function slices(sql: string): Slice[] {
     const end = closingBracket(sql, next.start)
     const [value, from, to, ...more] = end === undefined ? [] : splitList(sql.slice(next.end, end - 1))
     if (end === undefined || value === undefined || from === undefined || to === undefined) return []
-    return more.length > 0 ? [] : [{ start: token.start, end, value, from, to }]
+    return more.length > 0 ? [] : [{ start: startOfCall(tokens, i), end, value, from, to }]
   })
+}
+
+/** Engines print some functions with their schema: `main.array_slice(…)`. */
+function startOfCall(tokens: readonly Token[], i: number): number {
+  const first = isSymbol(tokens[i - 1], '.') && isWord(tokens[i - 2], 'MAIN') ? tokens[i - 2] : tokens[i]
+  return first?.start ?? 0
 }
 
 /** The offset of the only colon between two offsets that is in no bracket, and no cast. */

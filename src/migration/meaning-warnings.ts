@@ -1,33 +1,10 @@
 import { type Catalog, display } from './catalog.js'
 import { divisionsIn, mayBeZero, slices } from './kept-meaning.js'
 import { type Session, SqlError } from './session.js'
+import { calls, callsIn, type Change, type Columns } from './meaning-change.js'
 import { isSymbol, isWord, type Token, tokenize } from './sql.js'
-
-/** What an expression may hold that means something else since 0.8, and is not rewritten. */
-interface Change {
-  /** True in the releases up to 0.8; a target that says the same needs no warning. */
-  readonly probe: string
-  readonly holds: (tokens: readonly Token[], sql: string, columns: Columns) => boolean
-  readonly what: string
-  /** Views and macros are looked at elsewhere, as trees. */
-  readonly notInQueries?: true
-}
-
-/** Names of columns of the file's tables, in lower case. */
-interface Columns {
-  readonly maps: ReadonlySet<string>
-  readonly lists: ReadonlySet<string>
-  readonly decimals: ReadonlySet<string>
-  readonly doubles: ReadonlySet<string>
-  readonly dates: ReadonlySet<string>
-  readonly timestamps: ReadonlySet<string>
-  readonly intervals: ReadonlySet<string>
-}
-
-const calls =
-  (...names: readonly string[]): Change['holds'] =>
-  (tokens) =>
-    tokens.some((token, i) => names.includes(token.text.toLowerCase()) && isSymbol(tokens[i + 1], '('))
+import { TEXT_CHANGES } from './text-changes.js'
+import { FUNCTION_CHANGES } from './function-changes.js'
 
 /** Each was seen in 0.8.1 and in 1.5.6; a test asks both. */
 export const CHANGES: readonly Change[] = [
@@ -38,10 +15,14 @@ export const CHANGES: readonly Change[] = [
   },
   {
     probe: `typeof(map(['k'], [1])['k']) = 'INTEGER[]'`,
-    holds: (tokens, _, { maps }) =>
+    holds: (tokens, _, { maps, nested }) =>
       tokens.some((token, i) => {
         const name = token.text.toLowerCase()
         const [next, after, key] = [tokens[i + 1], tokens[i + 2], tokens[i + 4]]
+        // A macro's parameter may be any map.
+        const isAny = after?.kind === 'string' && isSymbol(tokens[i + 3], ']') && !BEFORE_A_LIST.test(name)
+        if (isName(token) && isAny && maps.size > 0 && isSymbol(next, '['))
+          return !nested.has(name) || maps.has(name)
         if (name === 'array_extract' && isSymbol(next, '('))
           return maps.has(after?.text.toLowerCase() ?? '') || (key?.kind === 'string' && maps.size > 0)
         return maps.has(name) && isSymbol(next, '[')
@@ -160,7 +141,8 @@ export const CHANGES: readonly Change[] = [
         const [before, after] = [tokens[i - 1], tokens[i + 2]]
         const isList = (one: Token | undefined): boolean =>
           one !== undefined && one.kind !== 'string' && lists.has(one.text.toLowerCase())
-        return isSymbol(after, '[') || isList(before) || isList(after)
+        const isMade = isSymbol(after, '[') || callsIn(tokens, ['list_value']).length > 0
+        return isMade || isList(before) || isList(after)
       }),
     what: 'l || NULL was the list l and is NULL: write list_concat(l, m)',
   },
@@ -218,7 +200,16 @@ export const CHANGES: readonly Change[] = [
     holds: calls('corr', 'regr_slope'),
     what: 'corr and regr_slope of values that are all the same were NULL and are nan',
   },
+  ...FUNCTION_CHANGES,
+  ...TEXT_CHANGES,
 ]
+
+/** Words that are no names, behind which a list may begin. */
+const BEFORE_A_LIST = /^(select|distinct|all|any|as|in|when|then|else|and|or|not|array)$/
+
+function isName({ kind }: Token): boolean {
+  return kind === 'word' || kind === 'quoted'
+}
 
 /** What may stand between a column and the text that it is compared with: `d BETWEEN 'a' AND 'b'`, `(d IN ('a', 'b'))`. */
 const COMPARING = /^(?:[<>=!(),]|IN|NOT|BETWEEN|AND)$/i
@@ -253,13 +244,15 @@ function isEqualityBeforeCast(tokens: readonly Token[], i: number): boolean {
   return isSymbol(tokens[i - 1], ':') && isEquality(tokens, i - 4)
 }
 
+const TO_0_8 = /^0\.[4-8]\./
+
 /** One warning for each object and each change of meaning that its text plainly holds. */
 export async function meaningWarnings(target: Session, catalog: Catalog, source: string): Promise<string[]> {
-  if (/^0\./.test(target.release)) return []
   const columns = columnsOf(catalog)
   const objects = expressions(catalog).map((object) => ({ ...object, tokens: tokenize(object.sql) }))
   const warnings: string[] = []
-  for (const { probe, holds, what, notInQueries } of CHANGES) {
+  for (const { probe, holds, what, notInQueries, releases = TO_0_8 } of CHANGES) {
+    if (!releases.test(source) || releases.test(target.release)) continue
     const found = objects.filter(
       ({ tokens, sql, isQuery }) => !(notInQueries && isQuery) && holds(tokens, sql, columns),
     )
@@ -293,6 +286,8 @@ function columnsOf({ tables }: Catalog): Columns {
   return {
     maps: named(({ kind }) => kind === 'map'),
     lists: named(({ kind }) => kind === 'list'),
+    nested: named(({ kind }) => kind === 'map' || kind === 'struct' || kind === 'union'),
+    enums: named(({ kind }) => kind === 'enum'),
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
     doubles: named((type) => type.kind === 'scalar' && /^(DOUBLE|FLOAT)$/.test(type.name)),
     dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),

@@ -24,6 +24,7 @@ import { databaseInUse } from './relations.js'
 import { text } from './rows.js'
 import type { Row } from './session.js'
 import { buildSchema } from './schema-script.js'
+import { keepNullOrder } from './kept-order.js'
 import { dividesIntegers, divisionWarnings, keepIntegerDivision, readDivisions } from './integer-division.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
@@ -232,7 +233,7 @@ async function build(engines: Engines, catalog: Catalog, source: Source): Promis
   const [from, to] = [source.database.release, reference.release]
   const { divisions } = source.catalog
   const isOther = dividesIntegers(from) && !dividesIntegers(to)
-  const kept = isOther ? keepIntegerDivision(catalog, divisions) : catalog
+  const kept = isOther ? keepNullOrder(keepIntegerDivision(catalog, divisions)) : catalog
   const built = await buildSchema(reference, kept, from)
   const warnings = isOther ? divisionWarnings(catalog.views, divisions, from, to) : []
   const script = { ...built, warnings: [...built.warnings, ...warnings] }

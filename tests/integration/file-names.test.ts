@@ -50,6 +50,19 @@ it('macros that call macros, and views over them, are read under the name of the
   expect(await answers(destination, CHECK)).toEqual([[['3']]])
 })
 
+it('a file with dots in its name that has to be attached is read', async () => {
+  const source = join(folder, 'zoned.new.duckdb')
+  const database = await engine.open(source, 'create')
+  await database.query(`CREATE TABLE t (z TIMESTAMPTZ, h BIGINT AS (date_part('hour', z)))`)
+  await database.query(`INSERT INTO t VALUES ('2020-01-01 10:00:00+00')`)
+  await database.query('CHECKPOINT')
+  await database.close()
+  const destination = join(folder, 'zoned.duckdb')
+  expect(await upgrade(source, destination, '1.5.6')).toBe('migrated')
+  const one = { name: 'zoned', checks: [{ sql: 'SELECT count(h)::VARCHAR AS x FROM t', want: [['1']] }] }
+  expect(await answers(destination, one)).toEqual([[['1']]])
+})
+
 it('the new file of a release that keeps its name in macros is made under that name', async () => {
   const { folder: cases } = await conformanceCases('0.6.1')
   const source = join(cases, 'macro_scalar.duckdb')

@@ -65,3 +65,18 @@ it.each(['0.6.1', '0.7.1'])('divisions by 0, slices and subscripts of maps of %s
   })
   expect(found).toEqual(['- ab bc [1]', '1.5 na ay []', '- q q []', '- - - []', 'ab na q', 'bcde'])
 })
+
+it.each(['0.6.1', '0.7.1'])('NULLs that %s sorts first', async (release) => {
+  const file = path.join(await fixture('made'), `order-${release}.duckdb`)
+  let found: readonly string[] = []
+  const { warnings } = await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
+    found = [
+      ...(await readFrom(target, `SELECT coalesce(CAST(a AS VARCHAR), '-') FROM rows_in_order`)),
+      ...(await readFrom(target, `SELECT coalesce(CAST(b AS VARCHAR), '-') || ' ' || n FROM numbered`)),
+      ...(await readFrom(target, 'SELECT CAST(l AS VARCHAR) FROM listed')),
+      ...(await readFrom(target, 'SELECT CAST(in_order(1) AS VARCHAR)')),
+    ]
+  })
+  expect(found).toEqual(['-', '3', '1 3', '2 1', '3 4', '- 2', '[NULL, 1, 2, 3]', '[NULL, 2, 3]'])
+  expect(warnings).toEqual([])
+})

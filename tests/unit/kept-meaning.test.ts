@@ -5,6 +5,7 @@ describe('slices', () => {
   it.each([
     ['array_slice(x, 2, NULL)', '(x)[2:]'],
     ['array_slice(x, NULL, 2)', '(x)[:2]'],
+    ['main.array_slice(main.array_slice(x, 2, NULL), 1, -1)', '((x)[2:])[1:-2]'],
     ['array_slice(array_slice(x, 2, NULL), 1, -1)', '((x)[2:])[1:-2]'],
     ['SELECT x[1:-1], y[2:NULL] FROM t', 'SELECT x[1:-2], y[2:] FROM t'],
     ['x[2:3]', 'x[2:3]'],

@@ -2,12 +2,12 @@ import { expect, it } from 'vitest'
 import type { Catalog, Column } from '../../src/migration/catalog.js'
 import { CHANGES, meaningWarnings } from '../../src/migration/meaning-warnings.js'
 import { tokenize } from '../../src/migration/sql.js'
-import type { ScalarName } from '../../src/migration/types.js'
+import type { DuckType, ScalarName } from '../../src/migration/types.js'
 import { EMPTY_CATALOG } from '../support/empty-catalog.js'
 
-const column = (name: string, type: ScalarName): Column => ({
+const column = (name: string, type: ScalarName | DuckType): Column => ({
   name,
-  type: { kind: 'scalar', name: type },
+  type: typeof type === 'string' ? { kind: 'scalar', name: type } : type,
   nullable: true,
   default: undefined,
   generated: undefined,
@@ -15,7 +15,16 @@ const column = (name: string, type: ScalarName): Column => ({
 })
 
 function withView(query: string): Catalog {
-  const columns = [column('d', 'DATE'), column('f', 'DOUBLE'), column('t', 'TIMESTAMP')]
+  const columns = [
+    column('d', 'DATE'),
+    column('f', 'DOUBLE'),
+    column('t', 'TIMESTAMP'),
+    column('v', 'INTERVAL'),
+    column('n', { kind: 'decimal', width: 9, scale: 2 }),
+    column('l', { kind: 'list', item: { kind: 'scalar', name: 'VARCHAR' } }),
+    column('s', { kind: 'struct', fields: [{ name: 'a', type: { kind: 'scalar', name: 'INTEGER' } }] }),
+    column('e', { kind: 'enum', labels: ['x'], named: undefined }),
+  ]
   return {
     ...EMPTY_CATALOG,
     tables: [{ schema: 'main', name: 't', columns, constraints: [] }],
@@ -37,6 +46,26 @@ it.each([
   ['SELECT row(1, 2)', /the fields of row/],
   ["SELECT j -> 'a'", /a is null in the JSON/],
   ['SELECT INTERVAL 1 DAY / n FROM t', /an INTERVAL divided/],
+  ['SELECT hash(f) FROM t', /hash gives another number/],
+  ["SELECT datediff('week', d, d) FROM t", /another number of weeks/],
+  ['SELECT ceil(n) FROM t', /ceil of the DECIMAL/],
+  ['SELECT fmod(f, 2) FROM t', /fdiv and fmod by 0/],
+  ["SELECT contains(l, 'a') FROM t", /looked at its text/],
+  ['SELECT repeat([1], 2)', /looked at its text/],
+  ['SELECT list_concat(l, l) FROM t', /all NULL was NULL/],
+  ['SELECT hex(f) FROM t', /hex and bin of a DOUBLE/],
+  ['SELECT typeof(e) FROM t', /typeof gave the name/],
+  ['SELECT median(n) OVER (ORDER BY n) FROM t', /in a window/],
+  ["SELECT json_type(j, '$.a')", /json_type of a null/],
+  ['SELECT CAST(l AS VARCHAR) FROM t', /the text of a list/],
+  ['SELECT l::TEXT FROM t', /the text of a list/],
+  ["SELECT 'is ' || s FROM t", /the text of a list/],
+  ["SELECT format('{}', s) FROM t", /the text of a list/],
+  ["SELECT string_split(x, ',')::VARCHAR", /the text of a list/],
+  ['SELECT CAST([f, 1] AS VARCHAR) FROM t', /the text of a list/],
+  ["SELECT v || '' FROM t", /the text of an INTERVAL/],
+  ["SELECT INTERVAL '-1:30:00'", /the '-' of an INTERVAL/],
+  ['SELECT TRY_CAST(x AS INTEGER)', /TRY_CAST was NULL/],
 ])('%s is reported', async (query, wanted) => {
   const found = await meaningWarnings(TARGET, withView(query), '0.8.1')
   expect(found).toContainEqual(expect.stringMatching(wanted))
@@ -47,13 +76,45 @@ it.each([
   "SELECT coalesce(map_extract(m, 'k'), [])",
   "SELECT j ->> 'a', list_transform(l, x -> x + 1)",
   'SELECT CAST(1 AS DECIMAL(10,2))',
+  "SELECT contains(x, 'a'), concat(l[1], 'a'), repeat(len(l), 2) FROM t",
+  'SELECT l[1]::VARCHAR, CAST(l AS VARCHAR[]), CAST(s.a AS VARCHAR) FROM t',
+  "SELECT date_diff('day', d, d) FROM t",
+  'SELECT ceil(f), typeof(f), median(f) OVER () FROM t',
+  "SELECT list_sort(l), j ->> 'a' FROM t",
 ])('%s means what it meant', async (query) => {
   expect(await meaningWarnings(TARGET, withView(query), '0.8.1')).toEqual([])
+})
+
+it.each([
+  ['SELECT list_sort(l) FROM t', /put NULLs first/],
+  ["SELECT j ->> 'a'", /the text 'null'/],
+])('%s of 0.7 is reported', async (query, wanted) => {
+  const found = await meaningWarnings(TARGET, withView(query), '0.7.1')
+  expect(found).toEqual([expect.stringMatching(wanted)])
+})
+
+it.each([
+  ["(x) AS (x['k'])", /a subscript of a MAP/],
+  ['(x) AS (main.list_value(9) || x)', /was the list l/],
+])('a macro %s is reported', async (definition, wanted) => {
+  const map: Column = column('m', {
+    kind: 'map',
+    key: { kind: 'scalar', name: 'VARCHAR' },
+    value: { kind: 'scalar', name: 'INTEGER' },
+  })
+  const catalog: Catalog = {
+    ...EMPTY_CATALOG,
+    tables: [{ schema: 'main', name: 't', columns: [map], constraints: [] }],
+    macros: [{ schema: 'main', name: 'f', definition }],
+  }
+  expect(await meaningWarnings(TARGET, catalog, '0.8.1')).toEqual([expect.stringMatching(wanted)])
 })
 
 const COLUMNS = {
   maps: new Set<string>(),
   lists: new Set<string>(),
+  nested: new Set<string>(),
+  enums: new Set<string>(),
   decimals: new Set<string>(),
   doubles: new Set<string>(),
   dates: new Set(['d']),

@@ -31,7 +31,7 @@ it('macros stand in for what is missing while the file is attached', () => {
   const first = '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'
   const { anew, said } = engines(['-', first], ['year', 'year(TIMESTAMP WITH TIME ZONE)'])
   const use = attachInstead(anew, { path: '/job/it"s a.b.duckdb', mode: 'read' }, noMatch(first))
-  expect(use).toBe('USE "it""s a.b"')
+  expect(use).toBe(`SET search_path = '"it""s a.b".main'`)
   expect(said).toEqual([
     'anew',
     `ATTACH '/job/it"s a.b.duckdb' AS "it""s a.b" (READ_ONLY)`,
@@ -73,5 +73,7 @@ it('how many arguments an unknown function takes is told by its stand-in', () =>
       )
     },
   })
-  expect(attachInstead(anew, { path: '/job/a.duckdb', mode: 'read' }, new Error('first'))).toBe('USE "a"')
+  expect(attachInstead(anew, { path: '/job/a.duckdb', mode: 'read' }, new Error('first'))).toBe(
+    `SET search_path = '"a".main'`,
+  )
 })

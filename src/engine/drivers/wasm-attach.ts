@@ -36,7 +36,8 @@ export function attachInstead(
     try {
       for (const [called, count] of standIns) connection.query(standIn(called, count))
       connection.query(attach)
-      return `USE ${name}`
+      // USE takes a dot inside the quotes for the one before a schema.
+      return `SET search_path = ${literal(`${name}.main`)}`
     } catch (error) {
       const missing = missingFunction(error)
       // One macro takes one number of arguments, and 0.6 lets no macro have the name of a function.
