@@ -91,7 +91,23 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     what: `list_sort put NULLs first and puts them last: write list_sort(l, 'ASC', 'NULLS FIRST')`,
     releases: TO_0_7,
   },
+  {
+    probe: '(SELECT last(x) IS NULL FROM (VALUES (1), (NULL), (2)) t(x))',
+    holds: (tokens) => callsIn(tokens, ['last']).some((at) => !isWord(tokens[endOfCall(tokens, at)], 'OVER')),
+    what: 'last was NULL wherever one of the values was, and is the last value: write CASE WHEN count(x) = count(*) THEN last(x) END',
+    releases: TO_0_7,
+  },
 ]
+
+/** The place behind the bracket that closes the call at `at`. */
+function endOfCall(tokens: readonly Token[], at: number): number {
+  let depth = 0
+  for (let i = at + 1; i < tokens.length; i++) {
+    if (isSymbol(tokens[i], '(')) depth++
+    if (isSymbol(tokens[i], ')') && --depth === 0) return i + 1
+  }
+  return tokens.length
+}
 
 /** Is an argument of the call plainly a list? */
 function takesList(tokens: readonly Token[], at: number, { lists }: Columns): boolean {

@@ -81,6 +81,7 @@ it.each([
   "SELECT date_diff('day', d, d) FROM t",
   'SELECT ceil(f), typeof(f), median(f) OVER () FROM t',
   "SELECT list_sort(l), j ->> 'a' FROM t",
+  'SELECT last(a) FROM t',
 ])('%s means what it meant', async (query) => {
   expect(await meaningWarnings(TARGET, withView(query), '0.8.1')).toEqual([])
 })
@@ -88,6 +89,7 @@ it.each([
 it.each([
   ['SELECT list_sort(l) FROM t', /put NULLs first/],
   ["SELECT j ->> 'a'", /the text 'null'/],
+  ['SELECT last(a), last(b) OVER () FROM t', /last was NULL/],
 ])('%s of 0.7 is reported', async (query, wanted) => {
   const found = await meaningWarnings(TARGET, withView(query), '0.7.1')
   expect(found).toEqual([expect.stringMatching(wanted)])
