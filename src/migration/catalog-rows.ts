@@ -137,14 +137,17 @@ function stable(kind: CatalogKind, rows: readonly Row[]): string[] {
     VOLATILE.test(column) || (kind === 'sequences' && SEQUENCE_HISTORY.test(column))
   return rows.map((row) => {
     const cells = Object.entries(row).filter(([column]) => !ignored(column))
+    const database = `${ident(text(row, 'database_name'))}.`
     return JSON.stringify(
-      Object.fromEntries(cells.map(([column, cell]) => [column, comparable(column, cell)])),
+      Object.fromEntries(cells.map(([column, cell]) => [column, comparable(column, cell, database)])),
     )
   })
 }
 
-function comparable(column: string, cell: Cell): Cell {
+function comparable(column: string, cell: Cell, database: string): Cell {
   if (typeof cell !== 'string') return cell
+  // A column of a view without a name of its own is named after its expression, with the database in it.
+  if (column === 'column_name') return cell.replaceAll(database, '')
   if (column === 'expressions') return squeezed(cell)
   return SQL_TEXT.test(column) ? oneSpelling(cell) : cell
 }

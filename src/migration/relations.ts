@@ -122,8 +122,12 @@ export async function readRelations(session: Session, macros: readonly Macro[]):
   }
 }
 
-/** Complaints about what lies outside of the file, where no engine of ours looks: such a view may well work. */
-const OUTSIDE = /^(Permission|IO|HTTP|Missing Extension) Error|extension|Catalog "[^"]*" does not exist/
+/**
+ * Complaints about what lies outside of the file, where no engine of ours looks, or about a sequence that a view advances
+ * in a file that is only read: such a view may well work.
+ */
+const OUTSIDE =
+  /^(Permission|IO|HTTP|Missing Extension) Error|extension|Catalog "[^"]*" does not exist|attached in read-only mode/
 
 /** From here on an engine that looks at a view is kept from opening the files that the view names. */
 const FIRST_CONFINED = '1.2.0'

@@ -208,15 +208,34 @@ it('views that are broken are kept and reported, those that read what is outside
     `COPY (SELECT 1 AS a) TO '${join(folder, 'corrupt.csv')}'`,
     `CREATE VIEW outside AS SELECT * FROM read_csv('${join(folder, 'corrupt.csv')}')`,
     'CREATE VIEW named AS SELECT a FROM made.main.t',
+    'CREATE SEQUENCE q',
+    `CREATE VIEW advances AS SELECT nextval('q')`,
     'ALTER TABLE t RENAME b TO c',
   ])
   const warnings = [expect.stringMatching(/^view main\.broken is broken .*kept as it is: .*"b"/)]
   const upgraded = await rig.upgrade(file, NEWER, {}, async (target) => {
     const views = 'SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name'
-    expect(await readFrom(target, views)).toEqual(['broken', 'named', 'outside', 'sound'])
+    expect(await readFrom(target, views)).toEqual(['advances', 'broken', 'named', 'outside', 'sound'])
   })
   expect(upgraded.warnings).toEqual(warnings)
   expect((await rig.check(file, NEWEST)).warnings).toEqual(warnings)
+})
+
+it.each([
+  ['gets the columns that its table has now', 'SELECT * FROM t', ['a', 'l', 'b']],
+  ['keeps those that are named after an expression', 'SELECT coalesce(*COLUMNS(t.*)) FROM t', undefined],
+  ['keeps those that are printed in another way', 'SELECT (-1)::UTINYINT IS NULL FROM t', undefined],
+])('a view %s', async (_, query, columns) => {
+  const file = await make([
+    'CREATE TABLE t (a INTEGER, l INTEGER)',
+    `CREATE VIEW v AS ${query}`,
+    'CHECKPOINT',
+    'ALTER TABLE t ADD COLUMN b INTEGER',
+  ])
+  await rig.upgrade(file, NEWER, {}, async (target) => {
+    const listed = await readFrom(target, 'SELECT column_name FROM (DESCRIBE v)')
+    expect(listed).toEqual(columns ?? [expect.any(String)])
+  })
 })
 
 it('a type that is made of one with a later name says what is wrong with it', async () => {
