@@ -5,6 +5,7 @@ import { columnKey, type Incomparable, notCompared, volatileColumns } from './ge
 import type { TypedColumn } from './lookups.js'
 import type { Engines } from './ports.js'
 import { compareReleases } from './releases.js'
+import { whileReplaying } from './replay.js'
 import { groupBy, list, text } from './rows.js'
 import type { Row, Session } from './session.js'
 import { ident, literal, qualified } from './sql.js'
@@ -34,9 +35,14 @@ export async function attachSource(
   session: Session,
   engines: Pick<Engines, 'sourcePath' | 'wal'>,
 ): Promise<void> {
+  const attach = `ATTACH ${literal(engines.sourcePath)} AS ${ident(SOURCE)}`
   try {
-    const readOnly = engines.wal === undefined ? ' (READ_ONLY)' : ''
-    await session.query(`ATTACH ${literal(engines.sourcePath)} AS ${ident(SOURCE)}${readOnly}`)
+    if (engines.wal === undefined) await session.query(`${attach} (READ_ONLY)`)
+    else
+      await whileReplaying(
+        (sql) => session.query(sql),
+        () => session.query(attach),
+      )
   } catch (error) {
     throw sourceError(error, 'the file')
   }

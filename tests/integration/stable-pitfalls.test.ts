@@ -145,10 +145,12 @@ describe('what is only in the WAL', () => {
   it.each([
     ['a key', 'ALTER TABLE t ADD PRIMARY KEY (a)'],
     ['an index', 'CREATE INDEX i ON t (a)'],
+    ['a changed type', 'ALTER TABLE t ALTER a TYPE BIGINT USING a + 0'],
+    ['a column with a DEFAULT', 'ALTER TABLE t ADD COLUMN b INTEGER DEFAULT 1 + 2'],
+    ['an index beside a generated column', 'CREATE INDEX i ON h (a)'],
   ])('%s is carried, and proved later', async (_, statement) => {
-    const file = await make(['CREATE TABLE t (a INTEGER)', 'INSERT INTO t VALUES (1), (2)', statement], {
-      killed: true,
-    })
+    const tables = ['CREATE TABLE t (a INTEGER)', 'CREATE TABLE h (g INTEGER AS (a + 1), a INTEGER)']
+    const file = await make([...tables, 'INSERT INTO t VALUES (1), (2)', statement], { killed: true })
     const before = [await readFile(file), await readFile(`${file}.wal`)]
     const upgraded = join(folder, `upgraded-${made}.duckdb`)
     await rig.upgrade(file, NEWEST, {}, async (target) => {
