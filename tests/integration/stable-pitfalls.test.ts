@@ -265,6 +265,27 @@ it('macros that DEFAULTs, CHECKs and generated columns call are carried with the
   })
 })
 
+it('macros of other schemas, and such as have named parameters or advance a sequence, are carried with them', async () => {
+  const file = await make([
+    'CREATE SCHEMA s',
+    'CREATE SCHEMA "a.""b"',
+    'CREATE SEQUENCE s.q START 7',
+    'CREATE MACRO s.f(a, b := 3) AS a + b',
+    'CREATE MACRO f(a) AS a > 100',
+    `CREATE MACRO "a.""b"."g h"() AS nextval('s.q')`,
+    'CREATE TABLE t (a INTEGER CHECK (s.f(a, b := 1) > 0), b INTEGER DEFAULT ("a.""b"."g h"()), g INTEGER AS (s.f(a)))',
+    'CREATE TABLE s.t (a INTEGER CHECK (s.f(a) > 0))',
+    'CREATE VIEW v AS SELECT s.f(a) AS x, f(a) AS y FROM t',
+    'INSERT INTO t (a) VALUES (1)',
+  ])
+  await rig.upgrade(file, NEWER, {}, async (target) => {
+    expect(await readFrom(target, 'SELECT [b, g, x] FROM t, v')).toEqual(['[7,4,4]'])
+    await runOn(target, 'INSERT INTO t (a) VALUES (2)')
+    expect(await readFrom(target, 'SELECT [b, g] FROM t WHERE a = 2')).toEqual(['[8,5]'])
+    await expect(runOn(target, 'INSERT INTO t (a) VALUES (-1)')).rejects.toThrow('CHECK')
+  })
+})
+
 it('generated columns that give another value at each look are carried, and reported', async () => {
   const file = await make([
     'CREATE TABLE t (a INTEGER, r DOUBLE AS (random()), n TIMESTAMPTZ AS (now()), g INTEGER AS (a + 1))',
