@@ -79,7 +79,7 @@ async function copyAll(
     await target.query(`CHECKPOINT ${ident(database)}`)
     return indexes.map((index) => text(index, 'sql'))
   } catch (error) {
-    throw lostType(error) ?? ownName(error) ?? targetError(error, 'the new file')
+    throw lostType(error) ?? ownName(error) ?? goneCompression(error) ?? targetError(error, 'the new file')
   }
 }
 
@@ -105,6 +105,20 @@ function ownName(error: unknown): DuckfleetError | undefined {
     'unsupported',
     `a DEFAULT, CHECK or generated column names a database, ${name}, which is not at hand while a new file is written: leave ` +
       `the name out (main.q instead of ${name}.main.q), with the DuckDB that wrote the file`,
+    { cause: error },
+  )
+}
+
+/** A compression that somebody asked for, and that the engine reads and no longer writes. */
+function goneCompression(error: unknown): DuckfleetError | undefined {
+  const [, name] =
+    (error instanceof Error && /user-provided compression type '(\w+)'/.exec(error.message)) || []
+  if (name === undefined) return undefined
+  return new DuckfleetError(
+    'unsupported',
+    `a column was made with USING COMPRESSION ${name}, which the target does not write in this storage version. Without ` +
+      'another --storage-version, and once its .wal is checkpointed, the file is taken as it is; or copy the table to one ' +
+      'without it (CREATE TABLE … AS), with the DuckDB that wrote the file',
     { cause: error },
   )
 }

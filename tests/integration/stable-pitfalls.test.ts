@@ -316,6 +316,11 @@ it.each([
     /names a database, made, .*leave the name out/,
   ],
   [
+    'a compression that newer formats have not',
+    ['CREATE TABLE t (a VARCHAR USING COMPRESSION dictionary)'],
+    /^a column was made with USING COMPRESSION Dictionary.* --storage-version/,
+  ],
+  [
     'a CHECK that looks at the time',
     [
       `CREATE TABLE t (a TIMESTAMP CHECK (a > CAST(now() AS TIMESTAMP) - INTERVAL 1 MILLISECOND))`,
