@@ -3,7 +3,7 @@ import { difference } from './compare.js'
 import { oneSpelling, squeezed } from './one-spelling.js'
 import { text } from './rows.js'
 import { type Cell, type Row, type Session, SqlError } from './session.js'
-import { ident, qualified } from './sql.js'
+import { closingBracket, ident, qualified, splitList } from './sql.js'
 
 /** Catalog functions that are compared, in the order in which a difference is most telling. */
 const KINDS = [
@@ -82,9 +82,21 @@ async function withDefaults(session: Session, macros: readonly Row[]): Promise<R
         throw error
       },
     )
-    rows.push({ ...row, parameter_defaults: complaint })
+    rows.push(complaint === null ? { ...row, parameter_defaults: null } : inOneOrder(row, complaint))
   }
   return rows
+}
+
+/** Parameters with defaults have no order up to 1.3, and are listed in another one once a file was opened again. */
+function inOneOrder(row: Row, complaint: string): Row {
+  const open = complaint.indexOf('(')
+  // Later releases, which know an order, complain in other words.
+  const close = / positional arguments?\b/.test(complaint) ? closingBracket(complaint, open) : undefined
+  if (close === undefined) return { ...row, parameter_defaults: complaint }
+  const all = splitList(complaint.slice(open + 1, close - 1))
+  const isDefault = (parameter: string): boolean => parameter.includes(' := ')
+  const parameters = all.filter((parameter) => !isDefault(parameter))
+  return { ...row, parameters, parameter_defaults: all.filter(isDefault).sort().join(', ') }
 }
 
 /** `index` for `indexes`, `macro` for `functions`. */
@@ -137,14 +149,17 @@ function stable(kind: CatalogKind, rows: readonly Row[]): string[] {
     VOLATILE.test(column) || (kind === 'sequences' && SEQUENCE_HISTORY.test(column))
   return rows.map((row) => {
     const cells = Object.entries(row).filter(([column]) => !ignored(column))
+    const database = `${ident(text(row, 'database_name'))}.`
     return JSON.stringify(
-      Object.fromEntries(cells.map(([column, cell]) => [column, comparable(column, cell)])),
+      Object.fromEntries(cells.map(([column, cell]) => [column, comparable(column, cell, database)])),
     )
   })
 }
 
-function comparable(column: string, cell: Cell): Cell {
+function comparable(column: string, cell: Cell, database: string): Cell {
   if (typeof cell !== 'string') return cell
+  // A column of a view without a name of its own is named after its expression, with the database in it.
+  if (column === 'column_name') return cell.replaceAll(database, '')
   if (column === 'expressions') return squeezed(cell)
   return SQL_TEXT.test(column) ? oneSpelling(cell) : cell
 }

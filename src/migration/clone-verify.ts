@@ -1,5 +1,5 @@
 import { display } from './catalog.js'
-import { compareCatalogRows, readCatalogRows } from './catalog-rows.js'
+import { type CatalogRows, compareCatalogRows, readCatalogRows } from './catalog-rows.js'
 import { compareRelations } from './compare.js'
 import { digestQuery } from './digest.js'
 import { checkLookups, type Lookup, plainColumns } from './lookups.js'
@@ -35,14 +35,20 @@ export async function verifyClone(engines: Engines, level: VerifyLevel): Promise
     refuseShadows(macros)
     const relations = await usingSource(target, () => readRelations(target, macros))
     engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
-    const wanted = await usingSource(target, () => readCatalogRows(target, { macros: true }))
-    compareCatalogRows(wanted, await readCatalogRows(target, { macros: true }))
+    const wanted = await usingSource(target, () => readBound(target))
+    compareCatalogRows(wanted, await readBound(target))
     for (const relation of relations) await compareRelation(target, database, relation, level)
     if (level === 'full') await checkLookups(target, await lookups(target, relations))
     return relations
   } finally {
     await target.close()
   }
+}
+
+/** The catalog once every view was looked at: until then an engine lists the columns that a view had when it was made. */
+async function readBound(session: Session): Promise<CatalogRows> {
+  await brokenViews(session)
+  return await readCatalogRows(session, { macros: true })
 }
 
 async function compareRelation(

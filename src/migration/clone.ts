@@ -1,6 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { ANY_COUNT } from './calls.js'
-import { display } from './catalog.js'
+import { display, type Macro } from './catalog.js'
 import { verifyClone } from './clone-verify.js'
 import { names } from './ddl.js'
 import { type Load, loadTable } from './load.js'
@@ -52,7 +51,7 @@ export async function clone(
       }),
     )
     engines.expectRows(relations.reduce((sum, { rows }) => sum + rows, 0n))
-    indexes = await watch.time('import', () => copyAll(target, relations))
+    indexes = await watch.time('import', () => copyAll(target, relations, macros))
   } finally {
     await target.close()
   }
@@ -63,10 +62,14 @@ export async function clone(
 }
 
 /** Copies objects, then rows; gives the statements of the secondary indexes, which are built last. */
-async function copyAll(target: Database, relations: readonly Relation[]): Promise<readonly string[]> {
+async function copyAll(
+  target: Database,
+  relations: readonly Relation[],
+  macros: readonly Macro[],
+): Promise<readonly string[]> {
   try {
     const database = await databaseInUse(target)
-    await copyObjects(target, `COPY FROM DATABASE ${ident(SOURCE)} TO ${ident(database)} (SCHEMA)`)
+    await copyObjects(target, database, macros)
     const indexes = await target.query(
       `SELECT * FROM duckdb_indexes() WHERE database_name = current_database() ORDER BY index_oid`,
     )
@@ -76,7 +79,7 @@ async function copyAll(target: Database, relations: readonly Relation[]): Promis
     await target.query(`CHECKPOINT ${ident(database)}`)
     return indexes.map((index) => text(index, 'sql'))
   } catch (error) {
-    throw lostType(error) ?? ownName(error) ?? targetError(error, 'the new file')
+    throw lostType(error) ?? ownName(error) ?? goneCompression(error) ?? targetError(error, 'the new file')
   }
 }
 
@@ -106,31 +109,39 @@ function ownName(error: unknown): DuckfleetError | undefined {
   )
 }
 
-/**
- * The engine copies tables before macros, but binds what their CHECKs, DEFAULTs and generated columns call: so temporary
- * macros stand in for those that are missing. Nothing is evaluated until the macros themselves are there.
- */
-async function copyObjects(target: Database, copy: string): Promise<void> {
-  const standIns: string[] = []
-  for (;;) {
-    try {
-      await target.query(copy)
-      break
-    } catch (error) {
-      const [, name] =
-        (error instanceof SqlError &&
-          /(?:Scalar|Macro) Function with name "?(.+?)"? does not exist/.exec(error.message)) ||
-        []
-      if (name === undefined || standIns.includes(name)) throw error
-      standIns.push(name)
-      await target.query(`CREATE TEMP MACRO ${ident(name)}${ANY_COUNT.map(ofArguments).join(', ')}`)
-    }
-  }
-  for (const name of standIns) await target.query(`DROP MACRO temp.main.${ident(name)}`)
+/** A compression that somebody asked for, and that the engine reads and no longer writes. */
+function goneCompression(error: unknown): DuckfleetError | undefined {
+  const [, name] =
+    (error instanceof Error && /user-provided compression type '(\w+)'/.exec(error.message)) || []
+  if (name === undefined) return undefined
+  return new DuckfleetError(
+    'unsupported',
+    `a column was made with USING COMPRESSION ${name}, which the target does not write in this storage version. Without ` +
+      'another --storage-version, and once its .wal is checkpointed, the file is taken as it is; or copy the table to one ' +
+      'without it (CREATE TABLE … AS), with the DuckDB that wrote the file',
+    { cause: error },
+  )
 }
 
-function ofArguments(count: number): string {
-  return `(${Array.from({ length: count }, (_, i) => `p${i}`).join(', ')}) AS NULL`
+/**
+ * The engine copies tables before macros, but binds what their CHECKs, DEFAULTs and generated columns call: so it is shown
+ * the source's macros where some are missing. What is copied names no database, and finds its own macros afterwards.
+ */
+async function copyObjects(target: Database, database: string, macros: readonly Macro[]): Promise<void> {
+  const copy = `COPY FROM DATABASE ${ident(SOURCE)} TO ${ident(database)} (SCHEMA)`
+  try {
+    await target.query(copy)
+  } catch (error) {
+    if (!(error instanceof SqlError) || macros.length === 0) throw error
+    const schemas = new Set(['main', ...macros.map(({ schema }) => schema)])
+    const path = [
+      `${ident(database)}.main`,
+      ...[...schemas].map((schema) => `${ident(SOURCE)}.${ident(schema)}`),
+    ]
+    await target.query(`SET search_path = ${literal(path.join(','))}`)
+    await target.query(copy)
+    await target.query(`USE ${ident(database)}.main`)
+  }
 }
 
 async function buildIndex(target: Database, database: string, index: Row): Promise<void> {

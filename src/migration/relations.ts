@@ -5,6 +5,7 @@ import { columnKey, type Incomparable, notCompared, volatileColumns } from './ge
 import type { TypedColumn } from './lookups.js'
 import type { Engines } from './ports.js'
 import { compareReleases } from './releases.js'
+import { whileReplaying } from './replay.js'
 import { groupBy, list, text } from './rows.js'
 import type { Row, Session } from './session.js'
 import { ident, literal, qualified } from './sql.js'
@@ -34,9 +35,14 @@ export async function attachSource(
   session: Session,
   engines: Pick<Engines, 'sourcePath' | 'wal'>,
 ): Promise<void> {
+  const attach = `ATTACH ${literal(engines.sourcePath)} AS ${ident(SOURCE)}`
   try {
-    const readOnly = engines.wal === undefined ? ' (READ_ONLY)' : ''
-    await session.query(`ATTACH ${literal(engines.sourcePath)} AS ${ident(SOURCE)}${readOnly}`)
+    if (engines.wal === undefined) await session.query(`${attach} (READ_ONLY)`)
+    else
+      await whileReplaying(
+        (sql) => session.query(sql),
+        () => session.query(attach),
+      )
   } catch (error) {
     throw sourceError(error, 'the file')
   }
@@ -122,8 +128,12 @@ export async function readRelations(session: Session, macros: readonly Macro[]):
   }
 }
 
-/** Complaints about what lies outside of the file, where no engine of ours looks: such a view may well work. */
-const OUTSIDE = /^(Permission|IO|HTTP|Missing Extension) Error|extension|Catalog "[^"]*" does not exist/
+/**
+ * Complaints about what lies outside of the file, where no engine of ours looks, or about a sequence that a view advances
+ * in a file that is only read: such a view may well work.
+ */
+const OUTSIDE =
+  /^(Permission|IO|HTTP|Missing Extension) Error|extension|Catalog "[^"]*" does not exist|attached in read-only mode/
 
 /** From here on an engine that looks at a view is kept from opening the files that the view names. */
 const FIRST_CONFINED = '1.2.0'

@@ -6,6 +6,7 @@ import { duckdbFiles } from '../../src/cli/duckdb-files.js'
 import { ensureEngine, INSTALL_TIMEOUT_MS } from '../support/engines.js'
 import { fixture } from '../support/fixtures.js'
 import { JobRig } from '../support/job-rig.js'
+import { readFrom, runOn } from '../support/neo.js'
 
 /*
  * The oldest target that is driven by @duckdb/node-api, whose interface has changed since.
@@ -33,4 +34,21 @@ it('the sample trackers are upgraded to 1.1.3, and from there to the newest rele
     const { rows } = await rig.upgrade(between, { release: '1.5.6', storageVersion: 'v1.4.0' })
     expect(rows).toBe(old.rows)
   }
+})
+
+it('macros whose parameters with defaults are listed in another order than before are no difference', async () => {
+  const file = join(folder, 'macros.duckdb')
+  await runOn(
+    file,
+    `CREATE MACRO m(a, b := 1, c := 'x, (y', d := 2, e := NULL) AS [a, b, d, e, length(c)::INTEGER]`,
+  )
+  await rig.upgrade(file, { release: '1.1.3' }, {}, async (target) => {
+    expect(await readFrom(target, 'SELECT m(0, e := 9)')).toEqual([JSON.stringify([0, 1, 2, 9, 5])])
+  })
+  const other = join(folder, 'other.duckdb')
+  await runOn(
+    other,
+    `CREATE MACRO m(a, b := 2, c := 'x, (y', d := 1, e := NULL) AS [a, b, d, e, length(c)::INTEGER]`,
+  )
+  await expect(rig.compare(file, other, { release: '1.1.3' })).rejects.toMatchObject({ code: 'difference' })
 })

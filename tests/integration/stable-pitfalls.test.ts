@@ -145,10 +145,12 @@ describe('what is only in the WAL', () => {
   it.each([
     ['a key', 'ALTER TABLE t ADD PRIMARY KEY (a)'],
     ['an index', 'CREATE INDEX i ON t (a)'],
+    ['a changed type', 'ALTER TABLE t ALTER a TYPE BIGINT USING a + 0'],
+    ['a column with a DEFAULT', 'ALTER TABLE t ADD COLUMN b INTEGER DEFAULT 1 + 2'],
+    ['an index beside a generated column', 'CREATE INDEX i ON h (a)'],
   ])('%s is carried, and proved later', async (_, statement) => {
-    const file = await make(['CREATE TABLE t (a INTEGER)', 'INSERT INTO t VALUES (1), (2)', statement], {
-      killed: true,
-    })
+    const tables = ['CREATE TABLE t (a INTEGER)', 'CREATE TABLE h (g INTEGER AS (a + 1), a INTEGER)']
+    const file = await make([...tables, 'INSERT INTO t VALUES (1), (2)', statement], { killed: true })
     const before = [await readFile(file), await readFile(`${file}.wal`)]
     const upgraded = join(folder, `upgraded-${made}.duckdb`)
     await rig.upgrade(file, NEWEST, {}, async (target) => {
@@ -208,15 +210,34 @@ it('views that are broken are kept and reported, those that read what is outside
     `COPY (SELECT 1 AS a) TO '${join(folder, 'corrupt.csv')}'`,
     `CREATE VIEW outside AS SELECT * FROM read_csv('${join(folder, 'corrupt.csv')}')`,
     'CREATE VIEW named AS SELECT a FROM made.main.t',
+    'CREATE SEQUENCE q',
+    `CREATE VIEW advances AS SELECT nextval('q')`,
     'ALTER TABLE t RENAME b TO c',
   ])
   const warnings = [expect.stringMatching(/^view main\.broken is broken .*kept as it is: .*"b"/)]
   const upgraded = await rig.upgrade(file, NEWER, {}, async (target) => {
     const views = 'SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name'
-    expect(await readFrom(target, views)).toEqual(['broken', 'named', 'outside', 'sound'])
+    expect(await readFrom(target, views)).toEqual(['advances', 'broken', 'named', 'outside', 'sound'])
   })
   expect(upgraded.warnings).toEqual(warnings)
   expect((await rig.check(file, NEWEST)).warnings).toEqual(warnings)
+})
+
+it.each([
+  ['gets the columns that its table has now', 'SELECT * FROM t', ['a', 'l', 'b']],
+  ['keeps those that are named after an expression', 'SELECT coalesce(*COLUMNS(t.*)) FROM t', undefined],
+  ['keeps those that are printed in another way', 'SELECT (-1)::UTINYINT IS NULL FROM t', undefined],
+])('a view %s', async (_, query, columns) => {
+  const file = await make([
+    'CREATE TABLE t (a INTEGER, l INTEGER)',
+    `CREATE VIEW v AS ${query}`,
+    'CHECKPOINT',
+    'ALTER TABLE t ADD COLUMN b INTEGER',
+  ])
+  await rig.upgrade(file, NEWER, {}, async (target) => {
+    const listed = await readFrom(target, 'SELECT column_name FROM (DESCRIBE v)')
+    expect(listed).toEqual(columns ?? [expect.any(String)])
+  })
 })
 
 it('a type that is made of one with a later name says what is wrong with it', async () => {
@@ -241,6 +262,27 @@ it('macros that DEFAULTs, CHECKs and generated columns call are carried with the
     await expect(runOn(target, 'INSERT INTO t (a) VALUES (-1)')).rejects.toThrow('CHECK')
     const left = `SELECT function_name FROM duckdb_functions() WHERE function_type = 'macro' AND NOT internal ORDER BY 1`
     expect(new Set(await readFrom(target, left))).toEqual(new Set(['five', 'positive']))
+  })
+})
+
+it('macros of other schemas, and such as have named parameters or advance a sequence, are carried with them', async () => {
+  const file = await make([
+    'CREATE SCHEMA s',
+    'CREATE SCHEMA "a.""b"',
+    'CREATE SEQUENCE s.q START 7',
+    'CREATE MACRO s.f(a, b := 3) AS a + b',
+    'CREATE MACRO f(a) AS a > 100',
+    `CREATE MACRO "a.""b"."g h"() AS nextval('s.q')`,
+    'CREATE TABLE t (a INTEGER CHECK (s.f(a, b := 1) > 0), b INTEGER DEFAULT ("a.""b"."g h"()), g INTEGER AS (s.f(a)))',
+    'CREATE TABLE s.t (a INTEGER CHECK (s.f(a) > 0))',
+    'CREATE VIEW v AS SELECT s.f(a) AS x, f(a) AS y FROM t',
+    'INSERT INTO t (a) VALUES (1)',
+  ])
+  await rig.upgrade(file, NEWER, {}, async (target) => {
+    expect(await readFrom(target, 'SELECT [b, g, x] FROM t, v')).toEqual(['[7,4,4]'])
+    await runOn(target, 'INSERT INTO t (a) VALUES (2)')
+    expect(await readFrom(target, 'SELECT [b, g] FROM t WHERE a = 2')).toEqual(['[8,5]'])
+    await expect(runOn(target, 'INSERT INTO t (a) VALUES (-1)')).rejects.toThrow('CHECK')
   })
 })
 
@@ -272,6 +314,11 @@ it.each([
     'a DEFAULT that names its own database',
     ['CREATE SEQUENCE q', `CREATE TABLE t (a INTEGER DEFAULT nextval('made.main.q'))`],
     /names a database, made, .*leave the name out/,
+  ],
+  [
+    'a compression that newer formats have not',
+    ['CREATE TABLE t (a VARCHAR USING COMPRESSION dictionary)'],
+    /^a column was made with USING COMPRESSION Dictionary.* --storage-version/,
   ],
   [
     'a CHECK that looks at the time',

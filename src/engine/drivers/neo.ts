@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type * as Api from '@duckdb/node-api'
 import { compareReleases } from '../../migration/releases.js'
+import { whileReplaying } from '../../migration/replay.js'
 import { ident, literal } from '../../migration/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
@@ -156,8 +157,13 @@ async function attach(
     ...more,
   ]
   const list = details.length > 0 ? ` (${details.join(', ')})` : ''
-  await connection.run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
-  await connection.run(`USE ${database}.main`)
+  const run = (sql: string): Promise<unknown> => connection.run(sql)
+  const open = async (): Promise<void> => {
+    await run(`ATTACH ${literal(mode === 'memory' ? ':memory:' : path)} AS ${database}${list}`)
+    await run(`USE ${database}.main`)
+  }
+  // In this mode a WAL is written into the file.
+  await (mode === 'scratch' ? whileReplaying(run, open) : open())
 }
 
 /**
