@@ -25,6 +25,8 @@ export interface ProcessLimits {
 
 const START_TIMEOUT_MS = 30_000
 const WATCH_INTERVAL_MS = 250
+/** A timer that is so late tells that nobody listened. */
+const STOOD_STILL_MS = 1_000
 const STDERR_KEPT = 2_000
 
 /**
@@ -215,9 +217,14 @@ export class EngineProcess {
       stop(new DuckfleetError('aborted', 'stopped on request'))
     }
     const seconds = Math.round(timeoutMs / 1000)
-    const begun = performance.now()
+    let begun = performance.now()
+    let due = begun + timeoutMs
     const look = (): void => {
-      const left = Math.max(begun, this.answered) + timeoutMs - performance.now()
+      const now = performance.now()
+      // This process stood still (Ctrl-Z, a frozen container): an answer may wait to be read, and the engine has its time anew.
+      if (now - due > STOOD_STILL_MS) begun = now
+      const left = Math.max(begun, this.answered) + timeoutMs - now
+      due = now + left
       if (left > 0) timer = setTimeout(look, left)
       else stop(new DuckfleetError('engine', `the ${describe(this.engine)} engine hung: no answer to ${what} in ${seconds} s; its process was killed`)) // prettier-ignore
     }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { duckdbFiles } from '../../src/cli/duckdb-files.js'
 import type { JobReport } from '../../src/fleet/report.js'
@@ -111,6 +112,20 @@ async function expectWhole(file: string): Promise<void> {
   const { code, stderr } = await runCli(['verify', source, file], { workDir: join(folder, 'verify') })
   expect([file, code, stderr]).toEqual([file, 0, ''])
 }
+
+it('goes on after Ctrl-Z and fg, however long it stood still', async () => {
+  await putFleet()
+  const running = start()
+  const pid = pidOf(running)
+  await running.lines(2)
+  process.kill(pid, 'SIGSTOP')
+  // Longer than an engine may be silent.
+  await delay(15_000)
+  process.kill(pid, 'SIGCONT')
+  const result = await running.ended
+  expect([result.code, result.stderr]).toEqual([0, expect.not.stringContaining('hung')])
+  expect(jobReports(result).filter(({ outcome }) => outcome === 'migrated')).toHaveLength(COPIES * 5)
+})
 
 describe('kill -9 of the command', () => {
   it('leaves whole files only; engines end by themselves; the next run tidies up and does the rest', async () => {
