@@ -5,6 +5,8 @@ import { isSymbol, isWord, type Token } from './sql.js'
 const CALENDAR = /^'(day|month|quarter|year|decade|century|millennium)s?'$/i
 const TO_0_7 = /^0\.[4-7]\./
 
+const BY_ORDER = 'max_by min_by arg_max arg_min argmax argmin median quantile quantile_disc'.split(' ')
+
 /** Functions that give something else. */
 export const FUNCTION_CHANGES: readonly Change[] = [
   {
@@ -61,6 +63,35 @@ export const FUNCTION_CHANGES: readonly Change[] = [
         return isWord(first, 'NULL') || isSymbol(first, '[') || isNamed(first, enums)
       }),
     what: 'typeof gave the name of an ENUM and gives its labels, and "NULL" has quotes',
+  },
+  {
+    // No release up to 0.8 makes an ENUM in an expression; in 1.1.3, 1.4.4 and 1.5.6 both have changed.
+    probe: `typeof(NULL) = 'NULL'`,
+    holds: (tokens, _, { enums }) =>
+      callsIn(tokens, BY_ORDER).length > 0 && tokens.some((token) => isNamed(token, enums)),
+    what: 'max_by, min_by, median and quantile took an ENUM for its text and take it in the order of its labels: cast it to VARCHAR',
+  },
+  {
+    probe: `typeof(md5_number('a')) = 'HUGEINT'`,
+    holds: calls('md5_number'),
+    what: 'md5_number was a HUGEINT, often negative, and is a UHUGEINT',
+  },
+  {
+    probe: `CAST(to_json(CAST(1 AS HUGEINT)) AS VARCHAR) = '1.0'`,
+    holds: (tokens, _, { decimals }) =>
+      callsIn(tokens, ['to_json', 'json_quote', 'json_object', 'json_array', 'row_to_json']).length > 0 &&
+      tokens.some((token) => isNamed(token, decimals) || /^(DECIMAL|NUMERIC|HUGEINT|sum)$/i.test(token.text)),
+    what: 'a HUGEINT (as sum gives) or DECIMAL was written into JSON as a DOUBLE is (1.0, 1.5) and is as it is (1, 1.50)',
+  },
+  {
+    probe: `bar(1, 0, 10, 5) = '▌'`,
+    holds: calls('bar'),
+    what: 'bar fills its text with blanks to its width',
+  },
+  {
+    probe: '(SELECT approx_count_distinct(i) = 1011 FROM range(1000) t(i))',
+    holds: calls('approx_count_distinct'),
+    what: 'approx_count_distinct estimates other numbers',
   },
   {
     probe: `(SELECT max(m) = -3.75 FROM (SELECT median(x) OVER (ORDER BY x) AS m FROM (VALUES (-3.75), (1.25)) t(x)) q)`,
