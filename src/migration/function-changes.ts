@@ -123,6 +123,15 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     releases: TO_0_7,
   },
   {
+    probe: `(SELECT count(f) = 2 FROM (SELECT first_value(s IGNORE NULLS) OVER (ORDER BY i) AS f FROM (VALUES (1, NULL), (2, 'x')) t(i, s)) q)`,
+    holds: (tokens) =>
+      callsIn(tokens, ['first_value', 'first']).some((at) =>
+        tokens.slice(at, endOfCall(tokens, at)).some((token) => isWord(token, 'IGNORE')),
+      ),
+    what: 'first_value with IGNORE NULLS took values from behind its frame where there was none in it, and gives NULL there',
+    releases: TO_0_7,
+  },
+  {
     probe: '(SELECT last(x) IS NULL FROM (VALUES (1), (NULL), (2)) t(x))',
     holds: (tokens) => callsIn(tokens, ['last']).some((at) => !isWord(tokens[endOfCall(tokens, at)], 'OVER')),
     what: 'last was NULL wherever one of the values was, and is the last value: write CASE WHEN count(x) = count(*) THEN last(x) END',

@@ -87,7 +87,7 @@ it.each([
   'SELECT ceil(f), typeof(f), median(f) OVER () FROM t',
   "SELECT max_by(f, d), md5('a'), to_json(f) FROM t",
   "SELECT list_sort(l), j ->> 'a' FROM t",
-  'SELECT last(a) FROM t',
+  'SELECT last(a), first_value(a IGNORE NULLS) OVER () FROM t',
 ])('%s means what it meant', async (query) => {
   expect(await meaningWarnings(TARGET, withView(query), '0.8.1')).toEqual([])
 })
@@ -96,6 +96,7 @@ it.each([
   ['SELECT list_sort(l) FROM t', /put NULLs first/],
   ["SELECT j ->> 'a'", /the text 'null'/],
   ['SELECT last(a), last(b) OVER () FROM t', /last was NULL/],
+  ['SELECT first_value(a IGNORE NULLS) OVER (ORDER BY d) FROM t', /from behind its frame/],
 ])('%s of 0.7 is reported', async (query, wanted) => {
   const found = await meaningWarnings(TARGET, withView(query), '0.7.1')
   expect(found).toEqual([expect.stringMatching(wanted)])
