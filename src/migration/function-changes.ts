@@ -123,6 +123,12 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     releases: TO_0_7,
   },
   {
+    probe: 'fdiv(-1, 2) = 0',
+    holds: calls('fdiv', 'fmod'),
+    what: 'fdiv and fmod of whole numbers cut towards 0 and round down: fdiv(-1, 2) was 0 and is -1',
+    releases: TO_0_7,
+  },
+  {
     probe: `(SELECT count(f) = 2 FROM (SELECT first_value(s IGNORE NULLS) OVER (ORDER BY i) AS f FROM (VALUES (1, NULL), (2, 'x')) t(i, s)) q)`,
     holds: (tokens) =>
       callsIn(tokens, ['first_value', 'first']).some((at) =>

@@ -96,10 +96,11 @@ it.each([
   ['SELECT list_sort(l) FROM t', /put NULLs first/],
   ["SELECT j ->> 'a'", /the text 'null'/],
   ['SELECT last(a), last(b) OVER () FROM t', /last was NULL/],
+  ['SELECT fdiv(a, b) FROM t', /cut towards 0/],
   ['SELECT first_value(a IGNORE NULLS) OVER (ORDER BY d) FROM t', /from behind its frame/],
 ])('%s of 0.7 is reported', async (query, wanted) => {
   const found = await meaningWarnings(TARGET, withView(query), '0.7.1')
-  expect(found).toEqual([expect.stringMatching(wanted)])
+  expect(found.filter((warning) => wanted.test(warning))).toHaveLength(1)
 })
 
 it.each([
