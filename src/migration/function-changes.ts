@@ -4,6 +4,9 @@ import { isSymbol, isWord, type Token } from './sql.js'
 /** Parts of a date of which there are as many as before. */
 const CALENDAR = /^'(day|month|quarter|year|decade|century|millennium)s?'$/i
 const TO_0_7 = /^0\.[4-7]\./
+const TO_0_6 = /^0\.[4-6]\./
+/** Parts of a date by the weeks of ISO 8601. */
+const ISO_WEEK = /^'?(week|weekofyear|isoyear|yearweek)'?$/i
 
 const BY_ORDER = 'max_by min_by arg_max arg_min argmax argmin median quantile quantile_disc'.split(' ')
 
@@ -121,6 +124,27 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     holds: calls('list_sort', 'array_sort', 'list_reverse_sort', 'array_reverse_sort'),
     what: `list_sort put NULLs first and puts them last: write list_sort(l, 'ASC', 'NULLS FIRST')`,
     releases: TO_0_7,
+  },
+  {
+    probe: `week(DATE '2019-12-31') = 53`,
+    holds: (tokens) =>
+      callsIn(tokens, ['week', 'weekofyear', 'isoyear', 'yearweek']).length > 0 ||
+      callsIn(tokens, ['date_part', 'datepart', 'extract']).some((at) =>
+        ISO_WEEK.test(tokens[at + 2]?.text ?? ''),
+      ) ||
+      callsIn(tokens, ['date_trunc', 'datetrunc', 'date_diff', 'datediff']).some((at) =>
+        /^'isoyear'$/i.test(tokens[at + 2]?.text ?? ''),
+      ),
+    what: 'the last days of December that belong to week 1 of the next year were week 53 of the old one, also in isoyear and yearweek',
+    releases: TO_0_6,
+  },
+  {
+    probe: 'CAST(CAST(1.5 AS DOUBLE) AS UTINYINT) = 1',
+    holds: (tokens, _, { doubles }) =>
+      tokens.some(({ text }) => /^(UTINYINT|USMALLINT|UINTEGER|UBIGINT)$/i.test(text)) &&
+      tokens.some((token) => isNamed(token, doubles) || isWord(token, 'DOUBLE') || isWord(token, 'FLOAT')),
+    what: 'a DOUBLE cast to an unsigned type was cut and is rounded: write trunc(x)',
+    releases: TO_0_6,
   },
   {
     probe: 'fdiv(-1, 2) = 0',

@@ -104,6 +104,20 @@ it.each([
 })
 
 it.each([
+  ['SELECT week(d) FROM t', /days of December/],
+  ['SELECT extract(week FROM d) FROM t', /days of December/],
+  ["SELECT date_part('isoyear', d) FROM t", /days of December/],
+  ["SELECT date_trunc('isoyear', d) FROM t", /days of December/],
+  ['SELECT f::UBIGINT FROM t', /was cut and is rounded/],
+])('%s of 0.6 is reported', async (query, wanted) => {
+  const found = await meaningWarnings(TARGET, withView(query), '0.6.1')
+  expect(found.filter((warning) => wanted.test(warning))).toHaveLength(1)
+  expect(await meaningWarnings(TARGET, withView(query), '0.7.1')).not.toContainEqual(
+    expect.stringMatching(wanted),
+  )
+})
+
+it.each([
   ["(x) AS (x['k'])", /a subscript of a MAP/],
   ['(x) AS (main.list_value(9) || x)', /was the list l/],
 ])('a macro %s is reported', async (definition, wanted) => {
