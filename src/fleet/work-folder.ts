@@ -38,6 +38,11 @@ export async function createSlotFolder(runFolder: string, slot: number): Promise
   return folder
 }
 
+/** Makes the worker's folder again when it is gone: while no message comes, cleaners of temporary files may take it. */
+export async function keepSlotFolder(slotFolder: string): Promise<void> {
+  await mkdir(slotFolder, { recursive: true, mode: PRIVATE })
+}
+
 /** A folder for one job, inside the worker's; mkdtemp gives it mode 0700. */
 export async function createJobFolder(slotFolder: string): Promise<string> {
   return await mkdtemp(path.join(slotFolder, 'job-'))
