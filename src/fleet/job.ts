@@ -10,7 +10,7 @@ import { newDraft, timed } from './report.js'
 import type { Draft, JobReport } from './report.js'
 import { assertSpace, spaceNeeded } from './space.js'
 import { step } from './step.js'
-import { createJobFolder, removeFolder } from './work-folder.js'
+import { createJobFolder, keepSlotFolder, removeFolder } from './work-folder.js'
 
 /**
  * Does what one message asks for: examine, download, upgrade or check, publish, clean up. Never rejects: an error
@@ -46,6 +46,7 @@ async function work(body: string, draft: Draft, deps: JobDeps, signal: AbortSign
   const examined = await step('examine', draft, deps.onStep, () =>
     examine(places, deps.policy, onHeader, signal),
   )
+  await keepSlotFolder(deps.slotFolder)
   await assertSpace(deps.slotFolder, spaceNeeded(examined.action, examined.bytesIn))
   const folder = await createJobFolder(deps.slotFolder)
   try {

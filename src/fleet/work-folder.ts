@@ -38,17 +38,26 @@ export async function createSlotFolder(runFolder: string, slot: number): Promise
   return folder
 }
 
+/** Makes the worker's folder again when it is gone: while no message comes, cleaners of temporary files may take it. */
+export async function keepSlotFolder(slotFolder: string): Promise<void> {
+  await mkdir(slotFolder, { recursive: true, mode: PRIVATE })
+}
+
 /** A folder for one job, inside the worker's; mkdtemp gives it mode 0700. */
 export async function createJobFolder(slotFolder: string): Promise<string> {
   return await mkdtemp(path.join(slotFolder, 'job-'))
 }
 
+/** Bytes: what Linux permits, less what DuckDB appends (`.wal.checkpoint`). Keys in buckets have up to 1024. */
+const MAX_NAME = 240
+
 /**
  * The name for a copy of a file: its own, because 0.7 and 0.8 write it into macros, which break in a file of another
- * name. Only names of DuckDB's own cannot be had.
+ * name. Only names of DuckDB's own cannot be had, and those that are too long for a disk.
  */
 export function workName(key: string): string {
   const name = path.basename(key)
+  if (Buffer.byteLength(name) > MAX_NAME) return 'database.duckdb'
   return /^(temp|system|main)(\.|$)/i.test(name) ? `database-${name}` : name
 }
 

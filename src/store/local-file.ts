@@ -43,7 +43,8 @@ async function versionOf(file: string): Promise<Omit<StoredFile, 'wals'> | undef
       writtenAt: Number(info.mtimeMs > info.ctimeMs ? info.mtimeMs : info.ctimeMs),
     }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
+    // A WAL whose name would be too long is not there either, beside a file whose own name is not.
+    if (['ENOENT', 'ENAMETOOLONG'].includes(systemCode(error) ?? '')) return undefined
     throw error
   }
 }

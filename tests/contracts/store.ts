@@ -155,6 +155,17 @@ export function storeContract(name: string, localParent: string, create: () => P
         },
       )
 
+      it('takes names that are so long that no WAL can lie beside them', async () => {
+        const [key, to] = [`a/${'n'.repeat(248)}.duckdb`, `a/${'m'.repeat(248)}.duckdb`]
+        await harness.put(key, Buffer.from('bytes'))
+        const found = await known(key)
+        expect([found.size, found.wals]).toEqual([5, []])
+        await harness.store.download(key, found, file('source'), {}, signal)
+        await harness.store.publish(file('source'), to, { metadata: {} }, signal)
+        await harness.store.assertUnchanged(to, await known(to), signal)
+        expect(Buffer.from((await harness.get(to)) ?? []).toString()).toBe('bytes')
+      })
+
       it('lists by prefix, in all folders, with sizes', async () => {
         for (const key of ['b.duckdb', 'a/y.duckdb', 'a/x/z.txt', 'ab/c.duckdb'])
           await harness.put(key, randomBytes(3))

@@ -31,8 +31,8 @@ let vhost: string
 const opened: Watched[] = []
 const setPassword = (password: string): Promise<unknown> =>
   manage('PUT', `users/${user}`, { password, tags: '' })
-const rights = (configure: string): Promise<unknown> =>
-  manage('PUT', `permissions/${encodeURIComponent(vhost)}/${user}`, { configure, write: '.*', read: '.*' })
+const rights = (configure: string, write = '.*'): Promise<unknown> =>
+  manage('PUT', `permissions/${encodeURIComponent(vhost)}/${user}`, { configure, write, read: '.*' })
 
 beforeEach(async () => {
   user = `user-${randomBytes(6).toString('hex')}`
@@ -127,6 +127,28 @@ describe('credentials', () => {
     const queue = await broker.queue(name)
     await queue.publish({ body: 'x' }, never)
     await expect(broker.queue(someQueue())).rejects.toMatchObject({ code: 'usage' })
+  })
+
+  it('without the right to send end publishers and consumers, and the message stays', async () => {
+    const { credentials } = rotating({ password: 'first' })
+    const name = someQueue()
+    const before = await (await open({ credentials })).broker.queue(name)
+    await before.publish({ body: 'x' }, never)
+    await rights('.*', '^$')
+    const { broker } = await open({ credentials })
+    const queue = await broker.queue(name)
+    const refused = { code: 'usage', message: expect.stringContaining('amq.default') as string }
+    await expect(queue.publish({ body: 'y' }, never)).rejects.toMatchObject(refused)
+    for await (const delivery of queue.consume(never)) {
+      await expect(delivery.fail('corrupt', 'torn')).rejects.toMatchObject(refused)
+      break
+    }
+    await rights('.*')
+    for await (const delivery of before.consume(never)) {
+      expect(delivery.body).toBe('x')
+      await delivery.ack()
+      break
+    }
   })
 
   it('for a virtual host that is not there are told so', async () => {

@@ -8,6 +8,7 @@ import {
   createRunFolder,
   createSlotFolder,
   removeFolder,
+  workName,
 } from '../../src/fleet/work-folder.js'
 
 let workDir: string
@@ -68,5 +69,18 @@ describe('work folders', () => {
       code: 'usage',
       message: expect.stringContaining('WORK_DIR') as string,
     })
+  })
+})
+
+describe('the name of a copy', () => {
+  it.each([
+    ['a/b/sales.new.duckdb', 'sales.new.duckdb'],
+    ['a/temp.duckdb', 'database-temp.duckdb'],
+    [`a/${'n'.repeat(233)}.duckdb`, `${'n'.repeat(233)}.duckdb`],
+    // Buckets take names of which no disk holds the WALs, or not even the file.
+    [`a/${'n'.repeat(234)}.duckdb`, 'database.duckdb'],
+    [`a/${'é'.repeat(200)}.duckdb`, 'database.duckdb'],
+  ])('of %s fits on the work disk', (key, name) => {
+    expect(workName(key)).toBe(name)
   })
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, readdir, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DuckfleetError } from '../../src/errors.js'
 import type { ErrorCode } from '../../src/errors.js'
@@ -70,6 +70,13 @@ describe('a job that migrates', () => {
     expect((await stat(bench.path('src/a.duckdb'))).mtimeMs).toBe(before.mtimeMs)
     expect(await bench.files('src')).toEqual(['a.duckdb', 'a.duckdb.wal'])
     expect(await bench.files('dst')).toEqual(['a.duckdb'])
+  })
+
+  it('makes its work folder again that a cleaner of temporary files took while nothing came', async () => {
+    await bench.put('src/a.duckdb', database(39))
+    await rm(bench.path('slot'), { recursive: true })
+    expect((await bench.run('a.duckdb')).outcome).toBe('migrated')
+    expect((await stat(bench.path('slot'))).mode & 0o777).toBe(0o700)
   })
 
   it('does not publish a file whose WAL was left behind', async () => {

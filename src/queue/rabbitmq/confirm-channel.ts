@@ -1,6 +1,6 @@
 import { DuckfleetError } from '../../errors.js'
 import { createWaiters } from '../waiters.js'
-import { told } from './broker-errors.js'
+import { isAccessRefused, told } from './broker-errors.js'
 import { openChannel } from './channel.js'
 import type { Link } from './link.js'
 import { limited } from './limited.js'
@@ -12,7 +12,10 @@ type SendOutcome = 'confirmed' | 'full' | 'unroutable'
 
 /** A channel on which the broker confirms what it has taken. */
 export interface ConfirmSession {
-  /** Throws `transient` when the channel closes or `limitMs` pass before the answer, `usage` when it cannot be encoded. */
+  /**
+   * Throws `transient` when the channel closes or `limitMs` pass before the answer, `usage` when it cannot be encoded or
+   * the broker forbids to send.
+   */
   publish(queue: string, letter: Letter, limitMs: number, signal: AbortSignal): Promise<SendOutcome>
   /** The socket takes no more for now. */
   isFull(): boolean
@@ -29,9 +32,11 @@ export async function createConfirmChannel(link: Link, onClose: () => void): Pro
   let closed = false
   let full = false
   let why = 'the connection was lost'
+  let forbidden = false
   let sent = 0
   channel.on('error', (error: Error) => {
     why = told(error)
+    forbidden = isAccessRefused(error)
   })
   channel.on('close', () => {
     closed = true
@@ -62,7 +67,10 @@ export async function createConfirmChannel(link: Link, onClose: () => void): Pro
     publish: (queue, letter, limitMs, signal) =>
       new Promise((resolve, reject) => {
         const lost = (): void => {
-          reject(new DuckfleetError('transient', `RabbitMQ did not confirm a message for ${queue}: ${why}`))
+          // Sent again, it would be refused again, and a consumer would be given the same message for ever.
+          if (forbidden) reject(new DuckfleetError('usage', forbids(queue, why)))
+          else
+            reject(new DuckfleetError('transient', `RabbitMQ did not confirm a message for ${queue}: ${why}`))
         }
         const stop = (): void => {
           reject(new DuckfleetError('aborted', 'stopped on request', { cause: signal.reason }))
@@ -103,6 +111,9 @@ export async function createConfirmChannel(link: Link, onClose: () => void): Pro
     },
   }
 }
+
+const forbids = (queue: string, why: string): string =>
+  `RabbitMQ lets this user send nothing to ${queue}: ${why}; permit it to write to the exchange amq.default`
 
 /** The broker's no; any other error is the channel's end. */
 const isNack = (answer: unknown): boolean => answer instanceof Error && answer.message === 'message nacked'
