@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type Index, type Macro, type View } from './catalog.js'
+import { type Catalog, display, type Index, type Macro, type Table, type View } from './catalog.js'
 import { describeView } from './catalog-reader.js'
 import {
   createIndex,
@@ -66,15 +66,13 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
     ),
   ]
   for (const broken of brokenOnes) await builder.carryBroken(broken, catalog)
-  const tables = await Promise.all(
-    catalog.tables.map(async (table) => (mayMixValues(table) ? await castInTable(reference, table) : table)),
-  )
+  const tables = await Promise.all(catalog.tables.map((table) => builder.withCastsInTable(table)))
   const items: Item[] = [
     ...tables.map((table) => ({
       what: `table ${display(table)}`,
       name: table.name,
       sql: createTable(table),
-      repair: async () => createTable(await castInTable(reference, table)),
+      repair: async () => createTable((await castInTable(reference, table)).cast),
     })),
     ...catalog.macros.filter(({ broken }) => broken === undefined).map((macro) => builder.macroItem(macro)),
   ]
@@ -100,7 +98,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   const warnings = [
     ...builder.warnings,
     ...(await meaningWarnings(reference, made, source)),
-    ...builder.unsure.map((what) => mixedWarning(what, source, reference.release)),
+    ...[...new Set(builder.unsure)].map((what) => mixedWarning(what, source, reference.release)),
   ]
   return { tables: statements, indexes, views: builder.take(), warnings }
 }
@@ -132,12 +130,23 @@ class Builder {
       throw refused(what, this.errors.get(what) ?? '')
   }
 
+  /** The table with the casts that keep what its expressions mean. */
+  async withCastsInTable(table: Table): Promise<Table> {
+    if (!mayMixValues(table)) return table
+    const { cast, unsure } = await castInTable(this.session, table)
+    this.unsure.push(...unsure)
+    return cast
+  }
+
   async index(index: Index, { tables }: Catalog): Promise<void> {
     const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
-    const cast = async (): Promise<string> =>
-      createIndex(table ? await castInIndex(this.session, index, table) : index)
-    const sql = mayMix(index.definition) ? await cast() : createIndex(index)
-    await this.run(`index ${display(index)}`, sql, cast)
+    const cast = async (): Promise<Index> => {
+      const done = table && (await castInIndex(this.session, index, table))
+      this.unsure.push(...(done?.unsure ?? []))
+      return done?.cast ?? index
+    }
+    const sql = createIndex(mayMix(index.definition) ? await cast() : index)
+    await this.run(`index ${display(index)}`, sql, async () => createIndex(await cast()))
   }
 
   /** Tries what is left until a round gets nothing done; gives what cannot be done. */
