@@ -72,7 +72,7 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
       what: `table ${display(table)}`,
       name: table.name,
       sql: createTable(table),
-      repair: async () => createTable((await castInTable(reference, table)).cast),
+      repair: async () => createTable(await builder.repairTable(table)),
     })),
     ...catalog.macros.filter(({ broken }) => broken === undefined).map((macro) => builder.macroItem(macro)),
   ]
@@ -91,7 +91,8 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   for (const broken of brokenOnes) await builder.noteBroken(broken)
   const made = {
     ...catalog,
-    tables,
+    tables: tables.map((table) => builder.tables.get(display(table)) ?? table),
+    indexes: catalog.indexes.map((index) => builder.indexes.get(display(index)) ?? index),
     views: catalog.views.map((view) => builder.views.get(display(view)) ?? view),
     macros: catalog.macros.map((macro) => builder.macros.get(display(macro)) ?? macro),
   }
@@ -105,7 +106,9 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
 
 class Builder {
   readonly warnings: string[] = []
-  /** Views and macros as they are made, by their names. */
+  /** What is made otherwise than it was read, by its name. */
+  readonly tables = new Map<string, Table>()
+  readonly indexes = new Map<string, Index>()
   readonly views = new Map<string, View>()
   readonly macros = new Map<string, Macro>()
   /** What holds a text that may mean something else. */
@@ -138,11 +141,18 @@ class Builder {
     return cast
   }
 
+  async repairTable(table: Table): Promise<Table> {
+    const { cast } = await castInTable(this.session, table)
+    this.tables.set(display(table), cast)
+    return cast
+  }
+
   async index(index: Index, { tables }: Catalog): Promise<void> {
     const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
     const cast = async (): Promise<Index> => {
       const done = table && (await castInIndex(this.session, index, table))
       this.unsure.push(...(done?.unsure ?? []))
+      this.indexes.set(display(index), done?.cast ?? index)
       return done?.cast ?? index
     }
     const sql = createIndex(mayMix(index.definition) ? await cast() : index)
