@@ -1,8 +1,8 @@
-import type { Index, Table } from './catalog.js'
+import { display, type Index, type Table } from './catalog.js'
 import type { Bind } from './bind.js'
 import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes } from './number-types.js'
-import { inOneType } from './one-type.js'
+import { inOneType, type Sure } from './one-type.js'
 import { textListType } from './query-place.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
@@ -43,34 +43,52 @@ export function holdsText(sql: string): boolean {
   return tokenize(sql).some(({ kind }) => kind === 'string')
 }
 
+/** What has its casts, and what of it may mean something else although no cast could be written, in words. */
+interface Cast<T> {
+  readonly cast: T
+  readonly unsure: readonly string[]
+}
+
 /** The table with every cast to VARCHAR written that its expressions need; those that need something else as they are. */
-export async function castInTable(target: Session, table: Table): Promise<Table> {
+export async function castInTable(target: Session, table: Table): Promise<Cast<Table>> {
+  const unsure: string[] = []
   const row = rowOf(table)
-  const cast = (sql: string, from = row): Promise<string> => castIn(target, sql, from)
-  return {
-    ...table,
-    columns: await Promise.all(
-      table.columns.map(async (column) => ({
-        ...column,
-        default: column.default === undefined ? undefined : await cast(column.default, ''),
-        generated: column.generated === undefined ? undefined : await cast(column.generated),
-      })),
-    ),
-    constraints: await Promise.all(
-      table.constraints.map(async (one) =>
-        one.kind === 'check' ? { ...one, expression: await cast(one.expression) } : one,
-      ),
-    ),
+  const cast = async (sql: string, what: string, from = row): Promise<string> => {
+    const done = await castIn(target, sql, from)
+    if (!done.isSure) unsure.push(what)
+    return done.sql
   }
+  const columns = await Promise.all(
+    table.columns.map(async (column) => {
+      const { default: value, generated } = column
+      const what = `${display(table)}.${column.name}`
+      return {
+        ...column,
+        default: value === undefined ? undefined : await cast(value, `default of ${what}`, ''),
+        generated: generated === undefined ? undefined : await cast(generated, `column ${what}`),
+      }
+    }),
+  )
+  const constraints = await Promise.all(
+    table.constraints.map(async (one) => {
+      if (one.kind !== 'check') return one
+      const what = `CHECK (${one.expression}) of table ${display(table)}`
+      return { ...one, expression: await cast(one.expression, what) }
+    }),
+  )
+  return { cast: { ...table, columns, constraints }, unsure }
 }
 
 /** The same for an index on a table. */
-export async function castInIndex(target: Session, index: Index, table: Table): Promise<Index> {
+export async function castInIndex(target: Session, index: Index, table: Table): Promise<Cast<Index>> {
   const end = index.definition.lastIndexOf(')')
   const parts = splitList(index.definition.slice(1, end))
-  const cast = await Promise.all(parts.map((part) => castIn(target, part, rowOf(table))))
-  const definition = cast.map((part, i) => (part === parts[i] ? part : `(${part})`)).join(', ')
-  return { ...index, definition: `(${definition}${index.definition.slice(end)}` }
+  const done = await Promise.all(parts.map((part) => castIn(target, part, rowOf(table))))
+  const definition = done.map(({ sql }, i) => (sql === parts[i] ? sql : `(${sql})`)).join(', ')
+  return {
+    cast: { ...index, definition: `(${definition}${index.definition.slice(end)}` },
+    unsure: done.every(({ isSure }) => isSure) ? [] : [`index ${display(index)}`],
+  }
 }
 
 /** `FROM` a row that has the columns of the table. */
@@ -81,35 +99,55 @@ function rowOf({ columns }: Table): string {
 
 const HEAD = 'SELECT '
 
-async function castIn(target: Session, sql: string, from: string): Promise<string> {
+/** `isSure`: may nothing in it mean something else? */
+async function castIn(
+  target: Session,
+  sql: string,
+  from: string,
+): Promise<{ readonly sql: string; readonly isSure: boolean }> {
+  const asItIs = { sql, isSure: true }
   // 0.8.1 as a target still casts by itself.
-  if (/^0\./.test(target.release)) return sql
+  if (/^0\./.test(target.release)) return asItIs
   const whole = await describe(target, `${HEAD}${sql}${from}`)
-  if ('type' in whole && !mayMix(sql)) return sql
+  if ('type' in whole && !mayMix(sql)) return asItIs
   const tree = await parseSelect(target, `${HEAD}${sql}`)
-  if (!isNode(tree)) return sql
+  if (!isNode(tree)) return asItIs
   const known = new KnownTypes(async (expression) =>
     describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`),
   )
   const [expression] = expressionsOf(tree)
-  if (!expression) return sql
+  if (!expression) return asItIs
   const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
-  const wanted = selecting(tree, await castWithin(expression, known, textList))
-  if (sameTree(tree, wanted)) return sql
+  const { node, isSure } = await castWithin(expression, known, textList)
+  const wanted = selecting(tree, node)
+  if (sameTree(tree, wanted)) return { sql, isSure }
   const printed = await printSelect(target, wanted)
   const same = sameTree(await parseSelect(target, printed), wanted)
-  return same && printed.startsWith(HEAD) ? printed.slice(HEAD.length) : sql
+  return same && printed.startsWith(HEAD)
+    ? { sql: printed.slice(HEAD.length), isSure }
+    : { sql, isSure: false }
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
-async function castWithin(node: Node, known: KnownTypes, textList: unknown): Promise<Node> {
+async function castWithin(node: Node, known: KnownTypes, textList: unknown): Promise<Sure> {
   const entries: [string, unknown][] = []
-  for (const [field, child] of Object.entries(node))
-    entries.push([field, await castChild(child, known, textList)])
-  const { node: sound } = await inOneType(Object.fromEntries(entries), known.bind, { textList })
-  const typed = await inNumberTypes(sound, known.bind)
+  const sure: boolean[] = []
+  const castOne = async (child: unknown): Promise<unknown> => {
+    if (Array.isArray(child)) {
+      const cast: unknown[] = []
+      for (const one of child as unknown[]) cast.push(await castOne(one))
+      return cast
+    }
+    if (!isNode(child)) return child
+    const inner = await castWithin(child, known, textList)
+    sure.push(inner.isSure)
+    return inner.node
+  }
+  for (const [field, child] of Object.entries(node)) entries.push([field, await castOne(child)])
+  const sound = await inOneType(Object.fromEntries(entries), known.bind, { textList })
+  const typed = await inNumberTypes(sound.node, known.bind)
   known.learn(typed)
-  return await castArguments(typed, known.bind)
+  return { node: await castArguments(typed, known.bind), isSure: sound.isSure && sure.every(Boolean) }
 }
 
 /** The call with the casts to VARCHAR without which the target knows no such function. */
@@ -119,15 +157,6 @@ export async function castArguments(node: Node, bind: Bind): Promise<Node> {
   for (const outer of 'type' in found ? [] : withCasts(node, found.complaint))
     if ('type' in (await bind(outer))) return outer
   return node
-}
-
-async function castChild(child: unknown, known: KnownTypes, textList: unknown): Promise<unknown> {
-  if (Array.isArray(child)) {
-    const cast: unknown[] = []
-    for (const one of child as unknown[]) cast.push(await castChild(one, known, textList))
-    return cast
-  }
-  return isNode(child) ? await castWithin(child, known, textList) : child
 }
 
 /** A call with casts that may help, the likeliest first. */

@@ -38,7 +38,7 @@ function silentItems(tokens: readonly Token[], from: number): number[] {
       (isEnd || (depth === 0 && isSymbol(token, ','))) &&
       last &&
       i > from &&
-      !isWord(tokens[i - 2], 'NULLS')
+      !(isWord(tokens[i - 2], 'NULLS') && OF_ORDER.test(last.text))
     )
       ends.push(last.end)
     if (isEnd) break
@@ -55,13 +55,21 @@ function isClosing(token: Token | undefined): boolean {
 /** Words that are no names, and what makes the others no names. */
 const BEHIND = /^(LIMIT|OFFSET|FETCH|UNION|INTERSECT|EXCEPT)$/i
 const FRAME = /^(ROWS|RANGE|GROUPS)$/i
-const BOUND = /^(BETWEEN|UNBOUNDED|CURRENT|INTERVAL|\d.*)$/i
 const OF_NULLS = /^(IGNORE|RESPECT)$/i
+const OF_ORDER = /^(FIRST|LAST)$/i
+/** Words behind which a value follows. */
+const BEFORE_A_VALUE =
+  /^(AND|OR|NOT|IS|IN|LIKE|ILIKE|GLOB|SIMILAR|TO|ESCAPE|BETWEEN|CASE|WHEN|THEN|ELSE|DISTINCT|FROM|COLLATE)$/i
 
 /** Does something else begin there? */
 function isBehind(tokens: readonly Token[], i: number): boolean {
   const [token, next] = [tokens[i], tokens[i + 1]]
   if (token?.kind !== 'word') return false
-  if (FRAME.test(token.text)) return BOUND.test(next?.text ?? '')
+  if (FRAME.test(token.text)) return endsValue(tokens[i - 1])
   return BEHIND.test(token.text) || (OF_NULLS.test(token.text) && isWord(next, 'NULLS'))
+}
+
+function endsValue(token: Token | undefined): boolean {
+  if (token?.kind === 'symbol') return ')]}!'.includes(token.text)
+  return token !== undefined && !(token.kind === 'word' && BEFORE_A_VALUE.test(token.text))
 }

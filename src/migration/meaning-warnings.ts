@@ -1,7 +1,7 @@
 import { type Catalog, display } from './catalog.js'
 import { divisionsIn, mayBeZero, slices } from './kept-meaning.js'
 import { type Session, SqlError } from './session.js'
-import { calls, callsIn, type Change, type Columns } from './meaning-change.js'
+import { calls, callsIn, type Change, type Columns, isNamed } from './meaning-change.js'
 import { isSymbol, isWord, type Token, tokenize } from './sql.js'
 import { TEXT_CHANGES } from './text-changes.js'
 import { FUNCTION_CHANGES } from './function-changes.js'
@@ -64,8 +64,8 @@ export const CHANGES: readonly Change[] = [
   },
   {
     probe: `typeof(DATE '2020-01-01' + to_days(1)) = 'DATE'`,
-    holds: (tokens, _, { dates }) =>
-      tokens.some(({ text }) => /^(INTERVAL|to_\w+s)$/i.test(text)) &&
+    holds: (tokens, _, { dates, intervals }) =>
+      tokens.some((token) => /^(INTERVAL|to_\w+s)$/i.test(token.text) || isNamed(token, intervals)) &&
       tokens.some(
         (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
       ) &&

@@ -1,5 +1,5 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type Index, type Macro, type View } from './catalog.js'
+import { type Catalog, display, type Index, type Macro, type Table, type View } from './catalog.js'
 import { describeView } from './catalog-reader.js'
 import {
   createIndex,
@@ -66,15 +66,13 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
     ),
   ]
   for (const broken of brokenOnes) await builder.carryBroken(broken, catalog)
-  const tables = await Promise.all(
-    catalog.tables.map(async (table) => (mayMixValues(table) ? await castInTable(reference, table) : table)),
-  )
+  const tables = await Promise.all(catalog.tables.map((table) => builder.withCastsInTable(table)))
   const items: Item[] = [
     ...tables.map((table) => ({
       what: `table ${display(table)}`,
       name: table.name,
       sql: createTable(table),
-      repair: async () => createTable(await castInTable(reference, table)),
+      repair: async () => createTable(await builder.repairTable(table)),
     })),
     ...catalog.macros.filter(({ broken }) => broken === undefined).map((macro) => builder.macroItem(macro)),
   ]
@@ -93,21 +91,24 @@ export async function buildSchema(reference: Session, read: Catalog, source: str
   for (const broken of brokenOnes) await builder.noteBroken(broken)
   const made = {
     ...catalog,
-    tables,
+    tables: tables.map((table) => builder.tables.get(display(table)) ?? table),
+    indexes: catalog.indexes.map((index) => builder.indexes.get(display(index)) ?? index),
     views: catalog.views.map((view) => builder.views.get(display(view)) ?? view),
     macros: catalog.macros.map((macro) => builder.macros.get(display(macro)) ?? macro),
   }
   const warnings = [
     ...builder.warnings,
     ...(await meaningWarnings(reference, made, source)),
-    ...builder.unsure.map((what) => mixedWarning(what, source, reference.release)),
+    ...[...new Set(builder.unsure)].map((what) => mixedWarning(what, source, reference.release)),
   ]
   return { tables: statements, indexes, views: builder.take(), warnings }
 }
 
 class Builder {
   readonly warnings: string[] = []
-  /** Views and macros as they are made, by their names. */
+  /** What is made otherwise than it was read, by its name. */
+  readonly tables = new Map<string, Table>()
+  readonly indexes = new Map<string, Index>()
   readonly views = new Map<string, View>()
   readonly macros = new Map<string, Macro>()
   /** What holds a text that may mean something else. */
@@ -132,12 +133,30 @@ class Builder {
       throw refused(what, this.errors.get(what) ?? '')
   }
 
+  /** The table with the casts that keep what its expressions mean. */
+  async withCastsInTable(table: Table): Promise<Table> {
+    if (!mayMixValues(table)) return table
+    const { cast, unsure } = await castInTable(this.session, table)
+    this.unsure.push(...unsure)
+    return cast
+  }
+
+  async repairTable(table: Table): Promise<Table> {
+    const { cast } = await castInTable(this.session, table)
+    this.tables.set(display(table), cast)
+    return cast
+  }
+
   async index(index: Index, { tables }: Catalog): Promise<void> {
     const table = tables.find(({ schema, name }) => schema === index.schema && name === index.table)
-    const cast = async (): Promise<string> =>
-      createIndex(table ? await castInIndex(this.session, index, table) : index)
-    const sql = mayMix(index.definition) ? await cast() : createIndex(index)
-    await this.run(`index ${display(index)}`, sql, cast)
+    const cast = async (): Promise<Index> => {
+      const done = table && (await castInIndex(this.session, index, table))
+      this.unsure.push(...(done?.unsure ?? []))
+      this.indexes.set(display(index), done?.cast ?? index)
+      return done?.cast ?? index
+    }
+    const sql = createIndex(mayMix(index.definition) ? await cast() : index)
+    await this.run(`index ${display(index)}`, sql, async () => createIndex(await cast()))
   }
 
   /** Tries what is left until a round gets nothing done; gives what cannot be done. */

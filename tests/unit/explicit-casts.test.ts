@@ -50,13 +50,34 @@ it.each([
   ['(nonsense(i) > 1)', '(nonsense(i) > 1)'],
 ])('%s is %s', async (before, after) => {
   const table: Table = { ...TABLE, constraints: [{ kind: 'check', expression: before }] }
-  const { constraints } = await castInTable(await openTarget(), table)
-  expect(constraints).toEqual([{ kind: 'check', expression: after }])
+  const { cast, unsure } = await castInTable(await openTarget(), table)
+  expect(cast.constraints).toEqual([{ kind: 'check', expression: after }])
+  expect(unsure).toEqual([])
+})
+
+it('tells what compares an ENUM with texts as the target does not', async () => {
+  const target = await openTarget()
+  const checks = [`(e > 'a')`, `(e = 'c')`, `(e = s)`, `(e = 'a')`, `(e IN ('a', 'c'))`]
+  const table: Table = {
+    ...TABLE,
+    columns: [
+      column('e', { kind: 'enum', labels: ['b', 'a'], named: undefined }),
+      column('s', scalar('VARCHAR')),
+      { ...column('g', scalar('INTEGER')), generated: `(CASE  WHEN ((e < 'b')) THEN (1) ELSE 2 END)` },
+    ],
+    constraints: checks.map((expression) => ({ kind: 'check', expression })),
+  }
+  const { unsure } = await castInTable(target, table)
+  expect(unsure.toSorted()).toEqual(
+    [...checks.slice(0, 3).map((check) => `CHECK (${check}) of table main.t`), 'column main.t.g'].toSorted(),
+  )
+  const index = { schema: 'main', name: 'ix', table: 't', unique: false, definition: `((e > 'a'))` }
+  expect((await castInIndex(target, index, table)).unsure).toEqual(['index main.ix'])
 })
 
 it('writes the casts of defaults, generated columns and indexes, so that the target takes them', async () => {
   const target = await openTarget()
-  const table = await castInTable(target, {
+  const { cast: table } = await castInTable(target, {
     ...TABLE,
     columns: [
       ...TABLE.columns,
@@ -68,12 +89,12 @@ it('writes the casts of defaults, generated columns and indexes, so that the tar
   await target.query(`INSERT INTO t (i, d) VALUES (1, DATE '2020-02-03')`)
   expect(await target.query('SELECT g, e FROM t')).toEqual([{ g: '20200203', e: '5' }])
   const index = { schema: 'main', name: 'x', table: 't', unique: true, definition: '((length(i)), s)' }
-  const cast = await castInIndex(target, index, TABLE)
+  const { cast } = await castInIndex(target, index, TABLE)
   expect(cast.definition).toBe('((length(CAST(i AS VARCHAR))), s)')
   await target.query(createIndex(cast))
 })
 
 it('leaves everything as it is for a target that casts by itself', async () => {
   const table: Table = { ...TABLE, constraints: [{ kind: 'check', expression: `(i IN ('1'))` }] }
-  expect(await castInTable({ ...(await openTarget()), release: '0.8.1' }, table)).toEqual(table)
+  expect((await castInTable({ ...(await openTarget()), release: '0.8.1' }, table)).cast).toEqual(table)
 })

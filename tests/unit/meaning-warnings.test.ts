@@ -39,6 +39,7 @@ it.each([
   ['SELECT d + INTERVAL 1 DAY FROM t', /a DATE plus or minus an INTERVAL/],
   ["SELECT d - CAST('1 day' AS INTERVAL) FROM t", /a DATE plus or minus an INTERVAL/],
   ['SELECT main.to_days(5) + d FROM t', /a DATE plus or minus an INTERVAL/],
+  ['SELECT d + v FROM t', /a DATE plus or minus an INTERVAL/],
   ["SELECT date_trunc('month', d) FROM t", /date_trunc of a DATE/],
   ['SELECT CAST(f AS DECIMAL(10,2)) FROM t', /a DOUBLE cast to DECIMAL/],
   ['SELECT 1.5e0::DECIMAL(2,1)', /a DOUBLE cast to DECIMAL/],

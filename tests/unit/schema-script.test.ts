@@ -5,6 +5,8 @@ import { buildSchema } from '../../src/migration/schema-script.js'
 import { openTarget } from '../support/target-session.js'
 import { EMPTY_CATALOG } from '../support/empty-catalog.js'
 
+const TEXT = { kind: 'scalar', name: 'VARCHAR' } as const
+
 function table(name: string, constraints: Table['constraints']): Table {
   const type = { kind: 'scalar', name: 'INTEGER' } as const
   const column = { nullable: true, default: undefined, generated: undefined, collation: undefined }
@@ -59,4 +61,20 @@ it('an index on an expression keeps what a text in it makes of a number', async 
     '0.8.1',
   )
   expect(script.indexes.join()).toContain(`COALESCE(CAST(i AS VARCHAR), CAST('07' AS VARCHAR))`)
+})
+
+it('a list whose text a function takes is reported, although the cast is only written for the target', async () => {
+  const generated = { ...table('t', []).columns[0], name: 'g', type: TEXT, generated: 'reverse(l)' }
+  const list = { ...generated, name: 'l', type: { kind: 'list', item: TEXT }, generated: undefined } as const
+  const tables = [{ ...table('t', []), columns: [list, generated] } as Table]
+  const index = { schema: 'main', name: 'x', table: 't', unique: false, definition: '((reverse(l)))' }
+  const script = await buildSchema(
+    await openTarget(),
+    { ...EMPTY_CATALOG, tables, indexes: [index] },
+    '0.8.1',
+  )
+  expect(script.warnings).toEqual([
+    expect.stringMatching(/^index main\.x .*the text of a list/),
+    expect.stringMatching(/^column main\.t\.g .*the text of a list/),
+  ])
 })
