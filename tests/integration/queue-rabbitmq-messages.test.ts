@@ -17,7 +17,7 @@ import type { Watched } from '../support/rabbit.js'
 import { services } from '../support/services.js'
 
 const never = new AbortController().signal
-const url = services().rabbitUrl
+const { rabbitUrl: url, rabbitManagementUrl } = services()
 
 let name: string
 let rabbit: Watched
@@ -193,6 +193,33 @@ describe('publishing', () => {
     expect((await takeAll(url, name)).map(({ content }) => content.toString())).toEqual(['two'])
     const told = rabbit.events.filter(({ kind }) => kind === 'waiting').map(({ message }) => message)
     expect(told).toEqual([expect.stringContaining(`the queue ${name} has as many messages as it may hold`)])
+  })
+
+  it('to a queue of failed messages that a policy keeps short waits, and pushes none out', async () => {
+    const { origin, username, password } = new URL(rabbitManagementUrl)
+    const headers = {
+      authorization: `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`,
+      'content-type': 'application/json',
+    }
+    const policy = `${origin}/api/policies/%2F/${name}`
+    const limit = { pattern: `^${failedQueue(name)}$`, definition: { 'max-length': 1 } }
+    await fetch(policy, { method: 'PUT', headers, body: JSON.stringify(limit) })
+    try {
+      queue = await rabbit.broker.queue(name, { publishLimitMs: 1_500 })
+      const all = ['one', 'two', 'three', 'four']
+      for (const body of all) await queue.publish({ body }, never)
+      // The broker takes one or two more than the limit before it refuses the next.
+      let refused: unknown
+      while (refused === undefined)
+        await take(queue, async (delivery) => {
+          refused = await delivery.fail('corrupt', 'torn').catch((error: unknown) => error)
+        })
+      expect(refused).toMatchObject({ code: 'transient' })
+      const left = [...(await takeAll(url, failedQueue(name))), ...(await takeAll(url, name))]
+      expect(left.map(({ content }) => content.toString()).sort()).toEqual(all.sort())
+    } finally {
+      await fetch(policy, { method: 'DELETE', headers })
+    }
   })
 
   it('confirms many messages in flight, each once', async () => {

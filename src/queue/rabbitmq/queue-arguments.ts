@@ -25,9 +25,12 @@ export function retryArguments(name: string, retry: RetryQueue, link: Link): rea
   return candidates(link, { ...deadLetterTo(name), 'x-message-ttl': retry.delayMs }, {})
 }
 
-/** The queue of failed messages: kept until a person decides. Looking at them must not use them up. */
+/**
+ * The queue of failed messages: kept until a person decides. Looking at them must not use them up, and where a policy keeps
+ * queues short, a new one must not push the oldest out, as it does unless told otherwise.
+ */
 export function failedArguments(link: Link): readonly QueueArguments[] {
-  return candidates(link, {}, noDeliveryLimit(link))
+  return candidates(link, REJECT_MORE, noDeliveryLimit(link))
 }
 
 /** A queue of one message, which the next one replaces. It may be lost, and is looked at often: no quorum for it. */
@@ -43,7 +46,8 @@ function candidates(link: Link, basic: QueueArguments, modern: QueueArguments): 
   return Object.keys(modern).length === 0 ? [quorum, basic] : [{ ...quorum, ...modern }, quorum, basic]
 }
 
-const AT_LEAST_ONCE = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
+const REJECT_MORE = { 'x-overflow': 'reject-publish' }
+const AT_LEAST_ONCE = { 'x-dead-letter-strategy': 'at-least-once', ...REJECT_MORE }
 
 /**
  * Before 3.10 they have neither a message TTL nor at-least-once dead-lettering. Amazon MQ takes a broker out of service
