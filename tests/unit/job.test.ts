@@ -191,6 +191,20 @@ describe('the destination', () => {
     await bench.put('src/a.duckdb', database(39))
   })
 
+  it('that is full is no reason to look for a worker with a bigger disk', async () => {
+    const deps = bench.deps()
+    const full = new DuckfleetError('no-space', 'cannot write dst/a.duckdb: there is no space left')
+    const places: typeof deps.places = (...at) => {
+      const { source, destination } = deps.places(...at)
+      const store = { ...destination.store, publish: () => Promise.reject(full) }
+      return { source, destination: { ...destination, store } }
+    }
+    expect(await runJob(efsMessage('a.duckdb'), { ...deps, places }, never)).toMatchObject({
+      outcome: 'retried',
+      error: { code: 'transient', message: full.message },
+    })
+  })
+
   it('is refused when it exists, before any work, and replaced when that is asked for', async () => {
     await bench.put('dst/a.duckdb', 'precious')
     expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
