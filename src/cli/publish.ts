@@ -31,7 +31,8 @@ Examples:
   $ duckfleet publish efs-efs --env prod --site 56 --skip-done
   $ duckfleet publish efs-efs --env dev --trackers-from-folder   without a database
 
-Publishing twice is harmless: a worker compares a destination that is there, and leaves it alone.
+Publishing twice is harmless: a worker compares a destination that is there, and leaves it alone. One with OVERWRITE=true
+replaces it, with all that was written to it until it was published again.
 
 Exit status: 0 all well; 1 something could not be published, the others were; 2 wrong usage; 130 or 143 stopped by
 a signal.`

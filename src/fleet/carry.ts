@@ -181,6 +181,9 @@ async function publish(run: Run, finished: string): Promise<void> {
   const published = await timed(draft, 'upload', async () => {
     if (inPlace) await store.backup(key, examined.file, `.bak-${examined.header.storageVersion}`, signal)
     return await store.publish(finished, key, options, signal).catch(async (error: unknown) => {
+      const { code, message } = asDuckfleetError(error)
+      // A worker with a bigger disk has no more room there.
+      if (code === 'no-space') throw new DuckfleetError('transient', message, { cause: error })
       const looked =
         existing !== 'refuse' && replaces === undefined ? await store.stat(key, signal) : undefined
       if (looked?.file === undefined) throw error

@@ -43,8 +43,8 @@ export interface ExaminePolicy {
   /** What becomes of a destination that is there: it is refused, replaced, or compared with the source. */
   readonly existing: 'refuse' | 'replace' | 'compare'
   /**
-   * Milliseconds since 1970: with `replace`, a destination that was written later is compared nevertheless. It is what this
-   * very job wrote before, or somebody works with it already.
+   * Milliseconds since 1970: with `replace`, a destination that was written then or later is compared nevertheless. It is what
+   * this very job wrote before, or somebody works with it already; where seconds are all that is known, it may be.
    */
   readonly replaceUntil?: number | undefined
   /** The destination is the source, and a backup is kept. */
@@ -98,7 +98,7 @@ function isCompared(
   { writtenAt }: StoredFile,
   { existing, replaceUntil = Infinity, inPlace }: ExaminePolicy,
 ): boolean {
-  return !inPlace && (existing === 'compare' || (existing === 'replace' && writtenAt > replaceUntil))
+  return !inPlace && (existing === 'compare' || (existing === 'replace' && writtenAt >= replaceUntil))
 }
 
 function assertOpens(header: StorageHeader, path: string, { assertReadable }: ExaminePolicy): void {

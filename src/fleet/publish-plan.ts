@@ -91,16 +91,23 @@ export async function planTracker(
 function byDestination(
   found: readonly Found[],
   tracker: Tracker,
-  { route, layout }: PublishRules,
+  rules: PublishRules,
 ): ReadonlyMap<string, readonly Found[]> {
   const groups = new Map<string, Found[]>()
   for (const file of found) {
-    const to = route === 'efs-efs' ? file.key : destinationKey(layout.destination, tracker, file.file)
+    const to = destinationOf(file, tracker, rules)
     const group = groups.get(to)
     if (group === undefined) groups.set(to, [file])
     else group.push(file)
   }
   return groups
+}
+
+function destinationOf({ key, file }: Found, tracker: Tracker, { route, layout }: PublishRules): string {
+  if (route === 'efs-efs') return key
+  const to = destinationKey(layout.destination, tracker, file)
+  // `a//b` and `a/b` are two objects, and one file.
+  return route === 's3-efs' ? to.replace(/\/(\.?\/)+/g, '/') : to
 }
 
 /** Where a tracker's files are; `loose`: other trackers may have folders in there, because it names no site. */

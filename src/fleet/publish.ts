@@ -101,7 +101,7 @@ function interrupted(failure: unknown, { queues }: PublishSummary): DuckfleetErr
   const sent = queues.small.messages + queues.big.messages
   return new DuckfleetError(
     code,
-    `${message}; until then ${sent} messages were published: publish again, what comes twice does no harm`,
+    `${message}; until then ${sent} messages were published: publish again, what comes twice does no harm unless workers overwrite`,
     { cause: failure },
   )
 }

@@ -12,7 +12,10 @@ export interface Delivery {
   readonly body: string
   /** As it was published; undefined when there was none. */
   readonly id: string | undefined
-  /** Milliseconds since 1970, by the publisher's clock; undefined when it did not say. The last time, of one moved back by hand. */
+  /**
+   * Milliseconds since 1970, by the publisher's clock, or the beginning of that second; undefined when it did not say. The last
+   * time, of one moved back by hand.
+   */
   readonly publishedAt: number | undefined
   /** Which try this is: 1 at first, one more after every `retry`. A dropped delivery may count or not. */
   readonly attempts: number

@@ -56,8 +56,11 @@ export function queueContract(name: string, create: () => Promise<QueueHarness>)
       const first = await consumer.take()
       await first.retry('transient', 10)
       const again = await consumer.take()
-      for (const delivery of [first, again])
+      for (const delivery of [first, again]) {
         expect(Math.floor((delivery.publishedAt ?? 0) / 1000)).toBe(1_700_000_000)
+        // Never later than it was: what was written in between would count as older, and be replaced.
+        expect(delivery.publishedAt).toBeLessThanOrEqual(publishedAt)
+      }
       await again.ack()
       await consumer.leave()
     })

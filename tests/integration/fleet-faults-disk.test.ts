@@ -132,17 +132,20 @@ describe('a work disk that fills up', () => {
 })
 
 describe('a destination that is full', () => {
-  it('makes the message fail when the tries are used up, and gets no half file', async () => {
-    const cargo = await send('big', 's3-efs')
-    // What is on its disk goes with the worker, so it is looked at before.
-    const look = `"$@"; code=$?; test -z "$(find '${fleet.path('dst')}' -type f)" || exit 99; exit $code`
-    const wrapper = onSmallDisk(fleet.path('dst'), '256k', look)
-    const worker = fleet.consume('big', { idleSeconds: 4, wrapper })
-    expect((await worker.ended).code).toBe(0)
-    expect(triesOf(worker, cargo)).toEqual(['retried no-space', 'failed no-space'])
-    const failed = await fleet.takeFailed('big')
-    expect(failed.map(({ reason }) => reason)).toEqual(['no-space', 'no-space'])
-    for (const { error } of failed) expect(error).toMatch(/no space left; free some, or use a bigger disk/)
-    expect(await audit(fleet, cargo, trackersOf(cargo))).toEqual(CLEAN)
-  })
+  it.each(['small', 'big'] as const)(
+    'makes a %s message fail after its last try, and gets no half file',
+    async (size) => {
+      const cargo = await send(size, 's3-efs')
+      // What is on its disk goes with the worker, so it is looked at before.
+      const look = `"$@"; code=$?; test -z "$(find '${fleet.path('dst')}' -type f)" || exit 99; exit $code`
+      const wrapper = onSmallDisk(fleet.path('dst'), '256k', look)
+      const worker = fleet.consume(size, { idleSeconds: 4, wrapper })
+      expect((await worker.ended).code).toBe(0)
+      expect(triesOf(worker, cargo)).toEqual(['retried transient', 'failed transient'])
+      const failed = await fleet.takeFailed(size)
+      expect(failed.map(({ reason }) => reason)).toEqual(['transient', 'transient'])
+      for (const { error } of failed) expect(error).toMatch(/no space left; free some, or use a bigger disk/)
+      expect(await audit(fleet, cargo, trackersOf(cargo))).toEqual(CLEAN)
+    },
+  )
 })

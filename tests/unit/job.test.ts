@@ -191,6 +191,20 @@ describe('the destination', () => {
     await bench.put('src/a.duckdb', database(39))
   })
 
+  it('that is full is no reason to look for a worker with a bigger disk', async () => {
+    const deps = bench.deps()
+    const full = new DuckfleetError('no-space', 'cannot write dst/a.duckdb: there is no space left')
+    const places: typeof deps.places = (...at) => {
+      const { source, destination } = deps.places(...at)
+      const store = { ...destination.store, publish: () => Promise.reject(full) }
+      return { source, destination: { ...destination, store } }
+    }
+    expect(await runJob(efsMessage('a.duckdb'), { ...deps, places }, never)).toMatchObject({
+      outcome: 'retried',
+      error: { code: 'transient', message: full.message },
+    })
+  })
+
   it('is refused when it exists, before any work, and replaced when that is asked for', async () => {
     await bench.put('dst/a.duckdb', 'precious')
     expect(await bench.run('a.duckdb')).toMatchObject({ outcome: 'failed', error: { code: 'usage' } })
@@ -218,7 +232,8 @@ describe('the destination', () => {
   it('is not replaced but compared when it was written after its message was published', async () => {
     await bench.put('dst/a.duckdb', database(64))
     const { mtimeMs } = await stat(bench.path('dst/a.duckdb'))
-    const before = { existing: 'replace', replaceUntil: mtimeMs - 1 } as const
+    // In the same second as the bucket or the queue tell it: which was first is not known.
+    const before = { existing: 'replace', replaceUntil: Math.floor(mtimeMs) } as const
     // What a job wrote whose message came again.
     expect(await bench.run('a.duckdb', before)).toMatchObject({ outcome: 'migrated', error: null })
     expect([bench.comparisons.length, bench.requests.length]).toEqual([1, 0])

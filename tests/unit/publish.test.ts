@@ -222,6 +222,16 @@ describe('what cannot be published', () => {
     )
   })
 
+  it('sends none of two objects whose keys are one path on EFS', async () => {
+    const below = 'tracker-migration/9324670152232788/'
+    const source = fakeStore({ [`${below}x//a.duckdb`]: { size: 1 }, [`${below}x/a.duckdb`]: { size: 1 } })
+    const { problems, bodies } = await publish({ trackers: [ONE], source, options: { route: 's3-efs' } })
+    expect(bodies).toEqual([])
+    expect(problems[0]?.message).toMatch(/x\/\/a\.duckdb and .*x\/a\.duckdb would become the same 56\//)
+    // In a bucket they are two.
+    expect((await publish({ trackers: [ONE], source })).bodies).toHaveLength(2)
+  })
+
   it('names a file whose destination would be itself, and one whose key no worker would take', async () => {
     const layout = { s3Prefix: '{site}/{tracker}/', efsFolders: [], destination: '{site}/{tracker}/{file}' }
     const itself = await publish({

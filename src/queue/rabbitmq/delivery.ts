@@ -36,10 +36,10 @@ export async function move(
   await channel.ack(message)
 }
 
-/** AMQP tells whole seconds: the end of the one in which it was published. */
+/** AMQP tells whole seconds: the beginning of the one in which it was published. */
 function publishedMs(message: ConsumeMessage): number | undefined {
   const seconds = publishedAt(message)
-  return seconds === undefined ? undefined : seconds * 1000 + 999
+  return seconds === undefined ? undefined : seconds * 1000
 }
 
 /** The delivery, and what to do when its consumer leaves it. */
