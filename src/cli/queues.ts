@@ -75,7 +75,7 @@ export function openDepths(fleet: FleetConfig, context: CommandContext, deps: Qu
   )
 }
 
-/** One look; says what cannot be known, once for each reason. */
+/** One look; says once each what cannot be known, and how the broker is set to lose messages. */
 export async function lookAtQueues(
   fleet: FleetConfig,
   depths: Depths,
@@ -84,10 +84,14 @@ export async function lookAtQueues(
 ): Promise<readonly QueueFigures[]> {
   const questions = SIZES.map((size) => ({ name: fleet.queues[size], windowSeconds: WINDOW_SECONDS[size] }))
   const reading = await depths.read(questions, context.signal)
-  const { missing } = reading
-  if (missing !== undefined && !told.has(missing)) {
-    told.add(missing)
-    context.io.err(`${missing}. Only ready messages, consumers and the oldest message are known without it`)
+  const { missing, warnings } = reading
+  const unknown =
+    missing === undefined
+      ? []
+      : [`${missing}. Only ready messages, consumers and the oldest message are known without it`]
+  for (const sentence of [...unknown, ...warnings]) {
+    if (!told.has(sentence)) context.io.err(sentence)
+    told.add(sentence)
   }
   return figuresOf(reading, Date.now())
 }

@@ -29,6 +29,8 @@ export interface FamilyDepth {
 export interface DepthReading {
   /** A sentence that says why some figures are not known; undefined when the broker told all it can. */
   readonly missing: string | undefined
+  /** How the broker is set to lose messages: sentences. */
+  readonly warnings: readonly string[]
   readonly families: readonly FamilyDepth[]
 }
 

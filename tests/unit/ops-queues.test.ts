@@ -35,7 +35,7 @@ const depth = (name: string, known: Partial<QueueDepth> = {}): QueueDepth => ({
 })
 const small = (known: Partial<QueueDepth>): readonly QueueFigures[] => {
   const families = [{ work: depth('q', known), retry: depth('q.retry'), failed: depth('q.failed') }]
-  return figuresOf({ missing: undefined, families }, NOW)
+  return figuresOf({ missing: undefined, warnings: [], families }, NOW)
 }
 const workLine = (known: Partial<QueueDepth>): QueueFigures | undefined => small(known)[0]
 

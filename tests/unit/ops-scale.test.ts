@@ -167,7 +167,7 @@ const queued = (small: FamilyDepth, big: FamilyDepth): FleetAdapters => ({
   openDepths: () =>
     Promise.resolve({
       intervalMs: 1,
-      read: () => Promise.resolve({ missing: undefined, families: [small, big] }),
+      read: () => Promise.resolve({ missing: undefined, warnings: [], families: [small, big] }),
       close: () => Promise.resolve(),
     }),
 })

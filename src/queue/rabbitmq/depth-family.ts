@@ -11,6 +11,8 @@ export interface QueueDetails extends Pick<
   /** Older than what AMQP tells, for a queue that was too busy to tell. */
   readonly ready: number | undefined
   readonly consumers: number | undefined
+  /** What a policy makes it lose: sentences. */
+  readonly losses: readonly string[]
 }
 
 const UNKNOWN: QueueDetails = {
@@ -21,6 +23,7 @@ const UNKNOWN: QueueDetails = {
   ackRate: undefined,
   messageBytes: undefined,
   oldestAt: undefined,
+  losses: [],
 }
 
 /**

@@ -86,7 +86,8 @@ export async function openDepths(options: DepthsOptions, signal: AbortSignal): P
       const families = questions.map(({ name }, index) =>
         familyOf(name, counts[index] ?? NOTHING, told[index] ?? new Map()),
       )
-      return { missing, families }
+      const warnings = told.flatMap((details) => [...details.values()].flatMap(({ losses }) => losses))
+      return { missing, warnings, families }
     },
     async close() {
       await keeper?.close()

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { DuckfleetError } from '../../errors.js'
 import type { DepthQuestion } from '../port-depth.js'
 import type { QueueDetails } from './depth-family.js'
+import { lossesOf, policySchema } from './losing-policy.js'
 import { getJson } from './management-http.js'
 import type { ManagementAccess } from './management-http.js'
+import { failedQueue } from './topology.js'
 
 /** The API keeps rates for an hour, the last ten minutes of it in short steps. */
 const MOST_SECONDS = 3600
@@ -18,6 +20,7 @@ const item = z.object({
   consumers: count,
   message_bytes_ready: count,
   head_message_timestamp: count,
+  effective_policy_definition: policySchema,
   message_stats: z.object({ publish_details: details, ack_details: details }).optional().catch(undefined),
 })
 const page = z.object({ items: z.array(item) })
@@ -55,10 +58,10 @@ export async function readDetails(
   const read = page.safeParse(answer)
   if (!read.success)
     throw new DuckfleetError('transient', `what answers at ${access.address} is no management API`)
-  return new Map(read.data.items.map((one) => [one.name, detailsOf(one)]))
+  return new Map(read.data.items.map((one) => [one.name, detailsOf(one, one.name === failedQueue(name))]))
 }
 
-function detailsOf(read: z.infer<typeof item>): QueueDetails {
+function detailsOf(read: z.infer<typeof item>, isFailed: boolean): QueueDetails {
   const { publish_details: published, ack_details: acked } = read.message_stats ?? {}
   const oldest = read.head_message_timestamp
   // Nothing is told of a rate while there was none; of a new queue nothing is told at all.
@@ -71,5 +74,6 @@ function detailsOf(read: z.infer<typeof item>): QueueDetails {
     ackRate: acked?.avg_rate ?? acked?.rate ?? none,
     messageBytes: read.message_bytes_ready,
     oldestAt: oldest === undefined ? undefined : oldest * 1000,
+    losses: lossesOf(read.name, isFailed, read.effective_policy_definition),
   }
 }
