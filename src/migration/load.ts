@@ -75,7 +75,19 @@ function namesFor({ table, columns }: Load): Names {
   }
 }
 
+/** All rows or none: where a parent is missing in another table, these rows are loaded again once it is there. */
 async function loadInSteps(target: Session, load: Load, keys: readonly ForeignKey[]): Promise<void> {
+  await target.query('BEGIN')
+  try {
+    await takeSteps(target, load, keys)
+    await target.query('COMMIT')
+  } catch (error) {
+    await target.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function takeSteps(target: Session, load: Load, keys: readonly ForeignKey[]): Promise<void> {
   const all = namesFor(load)
   const { waiting, row } = all
   await target.query(

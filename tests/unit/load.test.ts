@@ -94,3 +94,26 @@ it('may have columns that look like aliases of tables', async () => {
   )
   expect(await loaded('t', ['w', 'p'], rows)).toEqual([3, 2, 1])
 })
+
+it('leave nothing behind when another parent is missing, and are loaded once it is there', async () => {
+  await target.query('CREATE TABLE other (id INTEGER PRIMARY KEY)')
+  await target.query('INSERT INTO other VALUES (1)')
+  await target.query(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, up INTEGER REFERENCES t (id), o INTEGER REFERENCES other (id))',
+  )
+  const key = { kind: 'foreign-key', columns: ['up'], referenced: ['id'] } as const
+  const load: Load = {
+    table: { schema: 'main', name: 't' },
+    into: 'main.t',
+    columns: ['id', 'up', 'o'],
+    rows: 'SELECT * FROM (VALUES (1, NULL, 1), (2, 1, 2), (3, 2, 2)) v (id, up, o)',
+    constraints: [{ ...key, references: { schema: 'main', name: 't' } }],
+  }
+  for (const rows of [load.rows, `${load.rows} ORDER BY id DESC`]) {
+    await expect(loadTable(target, { ...load, rows })).rejects.toThrow('foreign key')
+    expect(await target.query('SELECT id FROM t')).toEqual([])
+  }
+  await target.query('INSERT INTO other VALUES (2)')
+  await loadTable(target, load)
+  expect(await target.query('SELECT id FROM t')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
+})

@@ -180,14 +180,19 @@ async function readAll(
   return await result.getRowObjectsJson()
 }
 
-/** Whatever sessions attached by statements of their own: the next job finds nothing of the one before. */
+/**
+ * Whatever sessions attached by statements of their own: the next job finds nothing of the one before. Such a source keeps
+ * its WAL: a checkpoint would change what the new file is still to be compared with.
+ */
 async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
   const attached = await readAll(
     connection,
     `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> ${literal(HOME_NAME)}`,
   )
+  await connection.run('PRAGMA disable_checkpoint_on_shutdown')
   for (const { name } of attached)
     if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)
+  await connection.run('PRAGMA enable_checkpoint_on_shutdown')
 }
 
 /**
