@@ -1,8 +1,17 @@
-import type { Catalog, Column, Index, Macro, Sequence, Table, View, ViewColumn } from './catalog.js'
+import type {
+  Catalog,
+  Column,
+  Divisions,
+  Index,
+  Macro,
+  Sequence,
+  Table,
+  View,
+  ViewColumn,
+} from './catalog.js'
 import { readCollations } from './collation.js'
 import { readColumnRows } from './column-rows.js'
-import { callMacro } from './ddl.js'
-import type { Divisions } from './integer-division.js'
+import { callMacro } from './macro-call.js'
 import { flag, groupBy, list, optionalText, text } from './rows.js'
 import { type Row, type Session, SqlError } from './session.js'
 import { refuseEngineNames } from './shadows.js'

@@ -90,6 +90,14 @@ export interface ViewColumn {
   readonly type: string
 }
 
+/** What the source engine says of the divisions in a file. */
+export interface Divisions {
+  /** Expressions with `//` wherever integers are divided, by the object and the SQL that hold them. */
+  readonly written: ReadonlyMap<string, string>
+  /** What holds divisions of which the engine cannot say it, in words. */
+  readonly untold: readonly string[]
+}
+
 /** `schema.name` for messages. */
 export function display({ schema, name }: ObjectName): string {
   return `${schema}.${name}`

@@ -1,4 +1,12 @@
-import { type Catalog, display, type Index, type Macro, type ObjectName, type Table } from './catalog.js'
+import {
+  type Catalog,
+  display,
+  type Divisions,
+  type Index,
+  type Macro,
+  type ObjectName,
+  type Table,
+} from './catalog.js'
 import { divisionsIn } from './kept-meaning.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
@@ -10,14 +18,6 @@ import { type DuckType, isIntegerName } from './types.js'
  * Up to 0.7 `/` divides integers without remainder, from 0.8 on it gives a fraction: there such a division is `//`. Which
  * divisions are of integers the source engine says: it tells the type of what each gives.
  */
-
-/** What the source engine says of the divisions in a file. */
-export interface Divisions {
-  /** Expressions with `//` wherever integers are divided, by {@link keyOf}. */
-  readonly written: ReadonlyMap<string, string>
-  /** What holds divisions of which the engine cannot say it, in words. */
-  readonly untold: readonly string[]
-}
 
 type Divided = Pick<Catalog, 'tables' | 'macros' | 'indexes'>
 

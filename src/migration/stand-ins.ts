@@ -1,6 +1,7 @@
 import { type Catalog, display, type Macro, type View } from './catalog.js'
 import { ANY_COUNT, callsOf } from './calls.js'
-import { callMacro, createMacro, createView } from './ddl.js'
+import { createMacro, createView } from './ddl.js'
+import { callMacro } from './macro-call.js'
 import { learn, type Naming, type StandIn } from './missing.js'
 import { type Session, SqlError } from './session.js'
 import { ident, qualified } from './sql.js'
