@@ -7,6 +7,16 @@ const forbid = (name, from, to, comment) => ({
   to: { path: to },
 })
 
+/** Folders of src/migration, each knows those before it; the files above them put them together. */
+const LAYERS = ['sql', 'catalog', 'file', 'meaning', 'schema', 'rows', 'verify']
+const layer = (name, index) =>
+  forbid(
+    `migration-${name}-is-below`,
+    `^src/migration/${name}/`,
+    `^src/migration/(?!ports\\.ts|(${LAYERS.slice(0, index + 1).join('|')})/)`,
+    'see "Architecture" in the README for the order',
+  )
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -23,6 +33,7 @@ module.exports = {
       from: { path: '^src/migration' },
       to: { pathNot: ['^src/(migration|errors)', '^(node:)?(crypto|path|util)$'] },
     },
+    ...LAYERS.map(layer),
     forbid(
       'fleet-knows-ports-only',
       '^src/fleet',

@@ -4,7 +4,7 @@
  */
 import os from 'node:os'
 import { loadWasm } from '../src/engine/drivers/wasm.js'
-import { literal } from '../src/migration/sql.js'
+import { literal } from '../src/migration/sql/sql.js'
 import { runLegacy } from './legacy.js'
 
 const [driver = '', modulePath = '', file = '', folder = ''] = process.argv.slice(2)

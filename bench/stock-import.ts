@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import type * as Api from '@duckdb/node-api'
-import { literal } from '../src/migration/sql.js'
+import { literal } from '../src/migration/sql/sql.js'
 
 const [modulePath = '', file = '', folder = ''] = process.argv.slice(2)
 const { DuckDBInstance } = createRequire(import.meta.url)(modulePath) as typeof Api

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { readHeader } from '../src/cli/inspection.js'
 import type { InstalledEngine } from '../src/engine/locate.js'
 import { chooseReader } from '../src/engine/registry.js'
-import { requireDatabase } from '../src/migration/header.js'
+import { requireDatabase } from '../src/migration/file/header.js'
 import type { NodeCommand } from './measure.js'
 import { benchProgram } from './project.js'
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { defaultCacheFolder } from './engine/locate.js'
 import { DuckfleetError, asDuckfleetError } from './errors.js'
 import { LOG_LEVELS, type LogLevel } from './log.js'
-import { parseRelease } from './migration/releases.js'
+import { parseRelease } from './migration/file/releases.js'
 
 /** What the environment says, read and checked once. This module is the only reader of it. */
 export interface Config {

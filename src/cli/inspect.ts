@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { throwIfAborted } from '../abort.js'
-import { describeHeader } from '../migration/header.js'
+import { describeHeader } from '../migration/file/header.js'
 import { duckdbFiles } from './duckdb-files.js'
 import { inspectFile } from './inspection.js'
 import type { Inspection } from './inspection.js'

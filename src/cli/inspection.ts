@@ -2,9 +2,9 @@ import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { asDuckfleetError, DuckfleetError } from '../errors.js'
 import { assertKnownEngine } from '../engine/registry.js'
-import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
-import type { HeaderResult, StorageHeader } from '../migration/header.js'
-import { WAL_SUFFIXES } from '../migration/wal.js'
+import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/file/header.js'
+import type { HeaderResult, StorageHeader } from '../migration/file/header.js'
+import { WAL_SUFFIXES } from '../migration/file/wal.js'
 
 /** What `inspect` says of one file; as JSON, this is a line of its output. `null`: not known. */
 export interface Inspection {

@@ -5,7 +5,7 @@ import type { InstalledEngine } from '../engine/locate.js'
 import { chooseReader, chooseTarget } from '../engine/registry.js'
 import { DuckfleetError } from '../errors.js'
 import type { JobPolicy } from '../fleet/job-deps.js'
-import { compareReleases, formatWrittenBy, parseRelease } from '../migration/releases.js'
+import { compareReleases, formatWrittenBy, parseRelease } from '../migration/file/releases.js'
 import type { Target, VerifyLevel } from '../migration/upgrade.js'
 import { parseSize } from '../size.js'
 

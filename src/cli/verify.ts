@@ -12,9 +12,9 @@ import {
   removeFolder,
   workName,
 } from '../fleet/work-folder.js'
-import { requireDatabase } from '../migration/header.js'
-import { WAL_SUFFIXES } from '../migration/wal.js'
-import type { StorageHeader } from '../migration/header.js'
+import { requireDatabase } from '../migration/file/header.js'
+import { WAL_SUFFIXES } from '../migration/file/wal.js'
+import type { StorageHeader } from '../migration/file/header.js'
 import type { UpgradeResult } from '../migration/upgrade.js'
 import { readHeader } from './inspection.js'
 import type { CommandContext } from './io.js'

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { throwIfAborted } from '../abort.js'
-import { checkBlocks, type ReadBytes } from '../migration/blocks.js'
-import { refuseTornFrames, WAL_SUFFIXES } from '../migration/wal.js'
+import { checkBlocks, type ReadBytes } from '../migration/file/blocks.js'
+import { refuseTornFrames, WAL_SUFFIXES } from '../migration/file/wal.js'
 
 /**
  * Checks every block of a database file of 0.9 or later, without an engine.

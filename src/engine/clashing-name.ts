@@ -1,6 +1,6 @@
 import { link, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Session } from '../migration/session.js'
+import type { Session } from '../migration/sql/session.js'
 
 /**
  * True when a database, which has the name of its file, has a schema of that name too: 0.7 and 0.8 then refuse

@@ -1,4 +1,4 @@
-import { compareReleases, newestVersionOf, STABLE_VERSION } from '../migration/releases.js'
+import { compareReleases, newestVersionOf, STABLE_VERSION } from '../migration/file/releases.js'
 
 /** What runs an engine: `wasm` inside Node, `native` the old npm addon, `neo` the new one (`@duckdb/node-api`). */
 export type Driver = 'wasm' | 'native' | 'neo'

@@ -1,5 +1,5 @@
 import type { ExportColumn } from '../migration/ports.js'
-import type { Row } from '../migration/session.js'
+import type { Row } from '../migration/sql/session.js'
 import type { Driver } from './registry.js'
 
 /*

@@ -1,12 +1,12 @@
 import { DuckfleetError } from '../errors.js'
-import { describeHeader } from '../migration/header.js'
-import type { StorageHeader } from '../migration/header.js'
+import { describeHeader } from '../migration/file/header.js'
+import type { StorageHeader } from '../migration/file/header.js'
 import {
   compareReleases,
   NEWEST_STORAGE_VERSION,
   parseRelease,
   requiredStorageVersion,
-} from '../migration/releases.js'
+} from '../migration/file/releases.js'
 import { ENGINES } from './engine-list.js'
 import type { EngineSpec } from './engine-list.js'
 

@@ -1,5 +1,5 @@
 import type { BuiltSchema } from '../migration/built-schema.js'
-import type { SourceCatalog } from '../migration/catalog-reader.js'
+import type { SourceCatalog } from '../migration/catalog/catalog-reader.js'
 import { keepRecent } from '../migration/recent.js'
 import type { InstalledEngine } from './locate.js'
 import { EngineProcess } from './process.js'

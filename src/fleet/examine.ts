@@ -1,9 +1,9 @@
 import { DuckfleetError, asDuckfleetError } from '../errors.js'
-import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/header.js'
-import type { StorageHeader } from '../migration/header.js'
-import { alreadyWrittenBy } from '../migration/releases.js'
+import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/file/header.js'
+import type { StorageHeader } from '../migration/file/header.js'
+import { alreadyWrittenBy } from '../migration/file/releases.js'
 import type { Target } from '../migration/upgrade.js'
-import { WAL_SUFFIXES } from '../migration/wal.js'
+import { WAL_SUFFIXES } from '../migration/file/wal.js'
 import type { Found, Store, StoredFile } from '../store/port.js'
 
 /** A file in a store. */

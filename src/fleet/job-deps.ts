@@ -1,4 +1,4 @@
-import type { StorageHeader } from '../migration/header.js'
+import type { StorageHeader } from '../migration/file/header.js'
 import type { CheckFile, Target, UpgradeFile, VerifyLevel } from '../migration/upgrade.js'
 import type { OnBytes } from '../store/port.js'
 import type { ExaminePolicy, Places } from './examine.js'

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../abort.js'
 import { asDuckfleetError } from '../errors.js'
-import type { StorageHeader } from '../migration/header.js'
+import type { StorageHeader } from '../migration/file/header.js'
 import { carry } from './carry.js'
 import { examine } from './examine.js'
 import type { JobDeps } from './job-deps.js'

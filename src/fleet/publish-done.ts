@@ -1,5 +1,5 @@
-import { HEADER_BYTES, parseHeader } from '../migration/header.js'
-import { alreadyWrittenBy } from '../migration/releases.js'
+import { HEADER_BYTES, parseHeader } from '../migration/file/header.js'
+import { alreadyWrittenBy } from '../migration/file/releases.js'
 import type { Target } from '../migration/upgrade.js'
 import type { Store } from '../store/port.js'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { DuckfleetError, asDuckfleetError } from '../errors.js'
-import { WAL_SUFFIXES } from '../migration/wal.js'
+import { WAL_SUFFIXES } from '../migration/file/wal.js'
 import type { ListedFile, Store } from '../store/port.js'
 import type { Tracker } from '../tracker/port.js'
 import { serializeMessage } from './message.js'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { CatalogRows } from './catalog-rows.js'
-import type { Catalog } from './catalog.js'
-import type { SchemaScript } from './schema-script.js'
+import type { CatalogRows } from './verify/catalog-rows.js'
+import type { Catalog } from './catalog/catalog.js'
+import type { SchemaScript } from './schema/schema-script.js'
 
 /** What a catalog becomes in the target: it follows from the catalog and the two releases, and from nothing else. */
 export interface BuiltSchema {

@@ -1,8 +1,8 @@
-import { display } from './catalog.js'
-import { type CatalogRows, compareCatalogRows, readCatalogRows } from './catalog-rows.js'
-import { compareRelations } from './compare.js'
-import { digestQuery } from './digest.js'
-import { checkLookups, type Lookup, plainColumns } from './lookups.js'
+import { display } from './catalog/catalog.js'
+import { type CatalogRows, compareCatalogRows, readCatalogRows } from './verify/catalog-rows.js'
+import { compareRelations } from './verify/compare.js'
+import { digestQuery } from './rows/digest.js'
+import { checkLookups, type Lookup, plainColumns } from './verify/lookups.js'
 import type { Engines } from './ports.js'
 import {
   attachSource,
@@ -18,10 +18,10 @@ import {
   sourceMacros,
   usingSource,
 } from './relations.js'
-import { text } from './rows.js'
-import type { Session } from './session.js'
-import { refuseShadows } from './shadows.js'
-import { splitIndex } from './statement-head.js'
+import { text } from './sql/row.js'
+import type { Session } from './sql/session.js'
+import { refuseShadows } from './catalog/shadows.js'
+import { splitIndex } from './sql/statement-head.js'
 import { sourceError } from './transfer-errors.js'
 import type { UpgradeResult, VerifyLevel } from './upgrade.js'
 

@@ -1,8 +1,8 @@
 import { DuckfleetError } from '../errors.js'
-import { display, type Macro } from './catalog.js'
+import { display, type Macro } from './catalog/catalog.js'
 import { verifyClone } from './clone-verify.js'
-import { names } from './ddl.js'
-import { type Load, loadTable } from './load.js'
+import { names } from './schema/ddl.js'
+import { type Load, loadTable } from './rows/load.js'
 import type { Database, Engines, Hooks } from './ports.js'
 import {
   attachSource,
@@ -17,10 +17,10 @@ import {
   sourceMacros,
   usingSource,
 } from './relations.js'
-import { optionalText, text } from './rows.js'
-import { type Row, SqlError } from './session.js'
-import { refuseShadows } from './shadows.js'
-import { ident, isSymbol, isWord, literal, tokenize } from './sql.js'
+import { optionalText, text } from './sql/row.js'
+import { type Row, SqlError } from './sql/session.js'
+import { refuseShadows } from './catalog/shadows.js'
+import { ident, isSymbol, isWord, literal, tokenize } from './sql/sql.js'
 import type { Stopwatch } from './stopwatch.js'
 import type { Step } from './transfer.js'
 import { targetError } from './transfer-errors.js'

@@ -1,6 +1,6 @@
-import { digestQuery } from './digest.js'
+import { digestQuery } from './rows/digest.js'
 import { exportTables, verifyExports } from './export.js'
-import { sourceRelation, tableTerms } from './plan.js'
+import { sourceRelation, tableTerms } from './rows/plan.js'
 import type { Engines } from './ports.js'
 import { readSchema, readSource } from './source.js'
 import { sourceError } from './transfer-errors.js'

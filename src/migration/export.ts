@@ -1,7 +1,7 @@
-import { allOf, Arrivals } from './arrivals.js'
-import { display } from './catalog.js'
-import { inGroups } from './groups.js'
-import { compareWithin, type Digest, type Digested, readDigest } from './compare.js'
+import { allOf, Arrivals } from './rows/arrivals.js'
+import { display } from './catalog/catalog.js'
+import { inGroups } from './sql/groups.js'
+import { compareWithin, type Digest, type Digested, readDigest } from './verify/compare.js'
 import {
   digestedColumns,
   exportOf,
@@ -11,7 +11,7 @@ import {
   type TablePlan,
   tableTerms,
   type TransferPlan,
-} from './plan.js'
+} from './rows/plan.js'
 import type { Database, Hooks } from './ports.js'
 import { sourceError } from './transfer-errors.js'
 import type { ExportedTable } from './verify-target.js'

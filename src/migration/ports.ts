@@ -1,10 +1,10 @@
-import type { Session } from './session.js'
+import type { Session } from './sql/session.js'
 import type { BuiltSchema } from './built-schema.js'
-import type { SourceCatalog } from './catalog-reader.js'
+import type { SourceCatalog } from './catalog/catalog-reader.js'
 import type { Recent } from './recent.js'
 import type { Scratch } from './scratch.js'
-import type { StoredNumbers } from './stored-numbers.js'
-import type { DuckType } from './types.js'
+import type { StoredNumbers } from './file/stored-numbers.js'
+import type { DuckType } from './sql/types.js'
 
 /** A session that must be closed. */
 export interface Database extends Session {

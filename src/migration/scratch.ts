@@ -1,12 +1,12 @@
 import { DuckfleetError } from '../errors.js'
-import { type Catalog, display, type Macro, type Table } from './catalog.js'
-import { BUILT_IN_MACROS } from './built-in-macros.js'
-import { inThisDatabase } from './catalog-reader.js'
-import { dependencyOrder } from './order.js'
-import { flag, list, text } from './rows.js'
-import { type Session, SqlError } from './session.js'
-import { ident, isSymbol, literal, qualified, tokenize } from './sql.js'
-import { renderType, resolveType } from './types.js'
+import { type Catalog, display, type Macro, type Table } from './catalog/catalog.js'
+import { BUILT_IN_MACROS } from './catalog/built-in-macros.js'
+import { inThisDatabase } from './catalog/catalog-reader.js'
+import { dependencyOrder } from './catalog/order.js'
+import { flag, list, text } from './sql/row.js'
+import { type Session, SqlError } from './sql/session.js'
+import { ident, isSymbol, literal, qualified, tokenize } from './sql/sql.js'
+import { renderType, resolveType } from './sql/types.js'
 
 /** A throwaway copy of the source that is open for writing, and a folder for what it writes. */
 export interface Scratch {

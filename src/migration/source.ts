@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { DuckfleetError } from '../errors.js'
 import { type BuiltSchema, schemaKey } from './built-schema.js'
-import type { Catalog, Macro } from './catalog.js'
+import type { Catalog, Macro } from './catalog/catalog.js'
 import {
   inThisDatabase,
   readCatalog,
@@ -11,27 +11,32 @@ import {
   type SourceCatalog,
   type TableCatalog,
   tryMacros,
-} from './catalog-reader.js'
-import { readCatalogRows } from './catalog-rows.js'
-import { gatherTables } from './gathered.js'
-import { namesItself } from './own-name.js'
-import { canMakeNanos } from './releases.js'
-import { incomparableColumns, notCompared } from './generated.js'
-import { planTransfer, relation, type TransferPlan } from './plan.js'
+} from './catalog/catalog-reader.js'
+import { readCatalogRows } from './verify/catalog-rows.js'
+import { gatherTables } from './rows/gathered.js'
+import { namesItself } from './meaning/own-name.js'
+import { canMakeNanos } from './file/releases.js'
+import { incomparableColumns, notCompared } from './catalog/generated.js'
+import { planTransfer, relation, type TransferPlan } from './rows/plan.js'
 import type { Database, Engines } from './ports.js'
-import { quoteNames } from './printed-names.js'
+import { quoteNames } from './meaning/printed-names.js'
 import { databaseInUse } from './relations.js'
-import { text } from './rows.js'
-import type { Row } from './session.js'
-import { buildSchema } from './schema-script.js'
-import { keepNullOrder } from './kept-order.js'
-import { dividesIntegers, divisionWarnings, keepIntegerDivision, readDivisions } from './integer-division.js'
+import { text } from './sql/row.js'
+import type { Row } from './sql/session.js'
+import { buildSchema } from './schema/schema-script.js'
+import { keepNullOrder } from './meaning/kept-order.js'
+import {
+  dividesIntegers,
+  divisionWarnings,
+  keepIntegerDivision,
+  readDivisions,
+} from './meaning/integer-division.js'
 import { exportMacros, listMacros, readPlainMacros } from './scratch.js'
 import { sourceError, targetError } from './transfer-errors.js'
-import { hasMapKeys } from './type-reader.js'
-import { writeDoubles } from './typed-numbers.js'
-import { refuseShadows } from './shadows.js'
-import { refuseTornWal } from './wal.js'
+import { hasMapKeys } from './catalog/type-reader.js'
+import { writeDoubles } from './meaning/typed-numbers.js'
+import { refuseShadows } from './catalog/shadows.js'
+import { refuseTornWal } from './file/wal.js'
 
 /** The source, read but for its rows. */
 export interface Source {

@@ -1,5 +1,5 @@
 import { asDuckfleetError, DuckfleetError } from '../errors.js'
-import { SqlError } from './session.js'
+import { SqlError } from './sql/session.js'
 
 /** Complaints about an expression, a name or a value: the file is whole, but this engine cannot do what it holds. */
 const NO_DAMAGE =

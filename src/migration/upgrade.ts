@@ -1,4 +1,4 @@
-import type { StorageHeader } from './header.js'
+import type { StorageHeader } from './file/header.js'
 
 /** How much is proved about the finished file. `full`: every object and every value; `counts`: objects and row counts. */
 export type VerifyLevel = 'full' | 'counts' | 'none'

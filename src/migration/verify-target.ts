@@ -1,6 +1,6 @@
-import type { Catalog } from './catalog.js'
-import { display } from './catalog.js'
-import { type CatalogRows, compareCatalogRows, readCatalogRows } from './catalog-rows.js'
+import type { Catalog } from './catalog/catalog.js'
+import { display } from './catalog/catalog.js'
+import { type CatalogRows, compareCatalogRows, readCatalogRows } from './verify/catalog-rows.js'
 import {
   compareAcross,
   compareRows,
@@ -8,14 +8,14 @@ import {
   type Digest,
   type Digested,
   readDigest,
-} from './compare.js'
-import { inGroups } from './groups.js'
-import { checkLookups, lookupsOf } from './lookups.js'
-import { digestedColumns, parquet, parquetTerms, relation, type TablePlan, tableTerms } from './plan.js'
+} from './verify/compare.js'
+import { inGroups } from './sql/groups.js'
+import { checkLookups, lookupsOf } from './verify/lookups.js'
+import { digestedColumns, parquet, parquetTerms, relation, type TablePlan, tableTerms } from './rows/plan.js'
 import type { Engines } from './ports.js'
-import { text } from './rows.js'
-import type { Session } from './session.js'
-import { compareStructure } from './structure.js'
+import { text } from './sql/row.js'
+import type { Session } from './sql/session.js'
+import { compareStructure } from './verify/structure.js'
 import type { VerifyLevel } from './upgrade.js'
 
 /** A table whose rows travelled. */

@@ -1,4 +1,4 @@
-import type { WalSuffix } from '../migration/wal.js'
+import type { WalSuffix } from '../migration/file/wal.js'
 
 /** A WAL beside a database. Empty ones hold nothing and are never reported. */
 export interface StoredWal {

@@ -8,9 +8,14 @@ import type { InstalledEngine } from '../../src/engine/locate.js'
 import { chooseReader, chooseTarget } from '../../src/engine/registry.js'
 import { EngineSlot } from '../../src/engine/slot.js'
 import { createUpgrader } from '../../src/engine/upgrade.js'
-import { HEADER_BYTES, parseHeader, requireDatabase, type StorageHeader } from '../../src/migration/header.js'
+import {
+  HEADER_BYTES,
+  parseHeader,
+  requireDatabase,
+  type StorageHeader,
+} from '../../src/migration/file/header.js'
 import { readSource } from '../../src/migration/source.js'
-import { storedCatalogDigest } from '../../src/migration/stored-catalog.js'
+import { storedCatalogDigest } from '../../src/migration/file/stored-catalog.js'
 import type { UpgradeRequest } from '../../src/migration/upgrade.js'
 import { TestEngine } from '../support/database.js'
 import { ensureEngine, INSTALL_TIMEOUT_MS, installedEngines } from '../support/engines.js'

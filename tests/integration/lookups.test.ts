@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { checkLookups, type TypedColumn } from '../../src/migration/lookups.js'
-import type { Session } from '../../src/migration/session.js'
+import { checkLookups, type TypedColumn } from '../../src/migration/verify/lookups.js'
+import type { Session } from '../../src/migration/sql/session.js'
 import { openTarget } from '../support/target-session.js'
 
 /** What the engine did for the last question of {@link checkLookups}: its profile, as text. */

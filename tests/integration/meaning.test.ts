@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { CHANGES, isTrue } from '../../src/migration/meaning-warnings.js'
+import { CHANGES, isTrue } from '../../src/migration/meaning/meaning-warnings.js'
 import { TestEngine } from '../support/database.js'
 import { ensureEngine } from '../support/engines.js'
 

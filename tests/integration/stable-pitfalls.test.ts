@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JobEngines } from '../../src/engine/job-engines.js'
 import { EngineSlot } from '../../src/engine/slot.js'
-import { HEADER_BYTES, parseHeader, requireDatabase, type StorageHeader } from '../../src/migration/header.js'
+import {
+  HEADER_BYTES,
+  parseHeader,
+  requireDatabase,
+  type StorageHeader,
+} from '../../src/migration/file/header.js'
 import { ensureEngine } from '../support/engines.js'
 import { JobRig } from '../support/job-rig.js'
 import { readFrom, runOn } from '../support/neo.js'

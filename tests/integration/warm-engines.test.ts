@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { duckdbFiles } from '../../src/cli/duckdb-files.js'
 import { createUpgrader, type Upgrader } from '../../src/engine/upgrade.js'
-import { HEADER_BYTES, parseHeader, requireDatabase } from '../../src/migration/header.js'
+import { HEADER_BYTES, parseHeader, requireDatabase } from '../../src/migration/file/header.js'
 import { installedEngines } from '../support/engines.js'
 import { fixture } from '../support/fixtures.js'
 

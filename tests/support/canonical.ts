@@ -1,4 +1,4 @@
-import { literal } from '../../src/migration/sql.js'
+import { literal } from '../../src/migration/sql/sql.js'
 import type { Print } from './random-scalar.js'
 import { isNumber, MOST_ITEMS, type RandomType } from './random-type.js'
 

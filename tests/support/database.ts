@@ -1,7 +1,7 @@
 import type { InstalledEngine } from '../../src/engine/locate.js'
 import { EngineProcess } from '../../src/engine/process.js'
 import type { OpenMode } from '../../src/engine/protocol.js'
-import type { Row } from '../../src/migration/session.js'
+import type { Row } from '../../src/migration/sql/session.js'
 
 /** A database that is open in a process of its own. */
 export interface TestDatabase {

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../src/migration/catalog.js'
+import type { Catalog } from '../../src/migration/catalog/catalog.js'
 
 /** The catalog of a database that holds nothing. */
 export const EMPTY_CATALOG: Catalog = {

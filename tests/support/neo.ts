@@ -1,6 +1,6 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { rename } from 'node:fs/promises'
-import { ident, literal } from '../../src/migration/sql.js'
+import { ident, literal } from '../../src/migration/sql/sql.js'
 
 /** Runs statements on a database file with the bundled engine of 1.5, in this process, and closes it. */
 export async function runOn(file: string, ...statements: readonly string[]): Promise<void> {

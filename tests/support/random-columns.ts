@@ -1,4 +1,4 @@
-import { ident, literal } from '../../src/migration/sql.js'
+import { ident, literal } from '../../src/migration/sql/sql.js'
 import { Names } from './random-names.js'
 import {
   type Palette,

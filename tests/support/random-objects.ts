@@ -1,4 +1,4 @@
-import { ident, literal, qualified } from '../../src/migration/sql.js'
+import { ident, literal, qualified } from '../../src/migration/sql/sql.js'
 import { Names } from './random-names.js'
 import type { RandomColumn } from './random-columns.js'
 import type { RandomRelation, RandomTable } from './random-table.js'

@@ -1,4 +1,4 @@
-import { literal } from '../../src/migration/sql.js'
+import { literal } from '../../src/migration/sql/sql.js'
 import { scalar, type Scalar } from './random-scalar.js'
 import type { Dialect } from './random-dialect.js'
 import { randomText } from './random-text.js'

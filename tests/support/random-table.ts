@@ -1,4 +1,4 @@
-import { ident, qualified } from '../../src/migration/sql.js'
+import { ident, qualified } from '../../src/migration/sql/sql.js'
 import { ColumnMaker, type Group, isText, type RandomColumn } from './random-columns.js'
 import { type Palette, randomValue } from './random-type.js'
 import type { Random } from './random.js'

@@ -1,4 +1,4 @@
-import { literal } from '../../src/migration/sql.js'
+import { literal } from '../../src/migration/sql/sql.js'
 import type { Random } from './random.js'
 
 const TEXTS = [

@@ -1,4 +1,4 @@
-import { ident, literal } from '../../src/migration/sql.js'
+import { ident, literal } from '../../src/migration/sql/sql.js'
 import type { Names } from './random-names.js'
 import type { Random } from './random.js'
 import type { Scalar } from './random-scalar.js'

@@ -1,4 +1,4 @@
-import { ident, qualified } from '../../src/migration/sql.js'
+import { ident, qualified } from '../../src/migration/sql/sql.js'
 import { canonical } from './canonical.js'
 import type { TestDatabase } from './database.js'
 import type { Dialect } from './random-dialect.js'

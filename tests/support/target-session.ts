@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api'
-import { type Session, SqlError } from '../../src/migration/session.js'
+import { type Session, SqlError } from '../../src/migration/sql/session.js'
 
 /** An empty database of the bundled target in this process, with complaints as engine processes hand them on. */
 export async function openTarget(): Promise<Session> {

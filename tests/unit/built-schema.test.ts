@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Catalog } from '../../src/migration/catalog.js'
+import type { Catalog } from '../../src/migration/catalog/catalog.js'
 import { schemaKey } from '../../src/migration/built-schema.js'
 import { keepRecent } from '../../src/migration/recent.js'
 import { EMPTY_CATALOG } from '../support/empty-catalog.js'

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Column, Table } from '../../src/migration/catalog.js'
-import { createSequence, createTable } from '../../src/migration/ddl.js'
-import { dependencyOrder } from '../../src/migration/order.js'
+import type { Column, Table } from '../../src/migration/catalog/catalog.js'
+import { createSequence, createTable } from '../../src/migration/schema/ddl.js'
+import { dependencyOrder } from '../../src/migration/catalog/order.js'
 import { parseMacros, withoutPrefix } from '../../src/migration/scratch.js'
-import { generatedExpressions } from '../../src/migration/table-reader.js'
-import type { ScalarName } from '../../src/migration/types.js'
+import { generatedExpressions } from '../../src/migration/catalog/table-reader.js'
+import type { ScalarName } from '../../src/migration/sql/types.js'
 
 function column(name: string, type: ScalarName = 'INTEGER', more: Partial<Column> = {}): Column {
   const none = { default: undefined, generated: undefined, collation: undefined }

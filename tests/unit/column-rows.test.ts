@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { readColumnRows } from '../../src/migration/column-rows.js'
-import { type Row, SqlError } from '../../src/migration/session.js'
+import { readColumnRows } from '../../src/migration/catalog/column-rows.js'
+import { type Row, SqlError } from '../../src/migration/sql/session.js'
 
 /** A session that notes which function it was asked for, and refuses `pragma_table_info` when told to. */
 function engine(release: string, refuses = false) {

@@ -1,4 +1,4 @@
-import { headerChecksum } from '../../src/migration/checksum.js'
+import { headerChecksum } from '../../src/migration/file/checksum.js'
 
 const BLOCK = 4096
 

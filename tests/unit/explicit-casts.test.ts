@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import type { Table } from '../../src/migration/catalog.js'
-import { createIndex, createTable } from '../../src/migration/ddl.js'
-import { castInIndex, castInTable } from '../../src/migration/explicit-casts.js'
-import type { DuckType } from '../../src/migration/types.js'
+import type { Table } from '../../src/migration/catalog/catalog.js'
+import { createIndex, createTable } from '../../src/migration/schema/ddl.js'
+import { castInIndex, castInTable } from '../../src/migration/meaning/explicit-casts.js'
+import type { DuckType } from '../../src/migration/sql/types.js'
 import { openTarget } from '../support/target-session.js'
 
 const column = (name: string, type: DuckType): Table['columns'][number] => ({

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { Catalog } from '../../src/migration/catalog.js'
+import type { Catalog } from '../../src/migration/catalog/catalog.js'
 import {
   columnKey,
   incomparableColumns,
   notCompared,
   volatileColumns,
-} from '../../src/migration/generated.js'
-import { SqlError } from '../../src/migration/session.js'
+} from '../../src/migration/catalog/generated.js'
+import { SqlError } from '../../src/migration/sql/session.js'
 
 const MACROS = [
   { name: 'Dice', definition: '() AS random()' },

@@ -5,7 +5,12 @@ import { gzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeHeader, HEADER_BYTES, parseHeader, requireDatabase } from '../../src/migration/header.js'
+import {
+  describeHeader,
+  HEADER_BYTES,
+  parseHeader,
+  requireDatabase,
+} from '../../src/migration/file/header.js'
 import { craftHeader, seal } from './craft-header.js'
 
 const BLOCK_SIZE = 262_144

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { keepDivision, keepSlices } from '../../src/migration/kept-meaning.js'
+import { keepDivision, keepSlices } from '../../src/migration/meaning/kept-meaning.js'
 
 describe('slices', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { withNullsFirst } from '../../src/migration/kept-order.js'
+import { withNullsFirst } from '../../src/migration/meaning/kept-order.js'
 
 it.each([
   ['SELECT a FROM t ORDER BY a', 'SELECT a FROM t ORDER BY a NULLS FIRST'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { keepSpelling } from '../../src/migration/kept-spelling.js'
+import { keepSpelling } from '../../src/migration/meaning/kept-spelling.js'
 
 describe('what old parsers read otherwise', () => {
   it.each([

@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { type Load, loadTable } from '../../src/migration/load.js'
-import { type Row, type Session, SqlError } from '../../src/migration/session.js'
+import { type Load, loadTable } from '../../src/migration/rows/load.js'
+import { type Row, type Session, SqlError } from '../../src/migration/sql/session.js'
 
 /*
  * Tables that refer to themselves: no engine takes a row and its parent in one statement.

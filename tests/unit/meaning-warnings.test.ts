@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import type { Catalog, Column } from '../../src/migration/catalog.js'
-import { CHANGES, meaningWarnings } from '../../src/migration/meaning-warnings.js'
-import { tokenize } from '../../src/migration/sql.js'
-import type { DuckType, ScalarName } from '../../src/migration/types.js'
+import type { Catalog, Column } from '../../src/migration/catalog/catalog.js'
+import { CHANGES, meaningWarnings } from '../../src/migration/meaning/meaning-warnings.js'
+import { tokenize } from '../../src/migration/sql/sql.js'
+import type { DuckType, ScalarName } from '../../src/migration/sql/types.js'
 import { EMPTY_CATALOG } from '../support/empty-catalog.js'
 
 const column = (name: string, type: ScalarName | DuckType): Column => ({

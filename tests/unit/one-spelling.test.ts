@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { oneSpelling, squeezed } from '../../src/migration/one-spelling.js'
+import { oneSpelling, squeezed } from '../../src/migration/sql/one-spelling.js'
 
 describe('what 1.5.6 prints at first, and once the file has been opened again', () => {
   it.each([

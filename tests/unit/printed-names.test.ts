@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { quoteCasts, quoteColumns } from '../../src/migration/printed-names.js'
+import { quoteCasts, quoteColumns } from '../../src/migration/meaning/printed-names.js'
 
 const NAMES = new Set(['my type', 'order', 'dot.ted', 'mood'])
 

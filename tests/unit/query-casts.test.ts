@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from 'vitest'
-import { castInMacro } from '../../src/migration/macro-casts.js'
-import { castInQuery } from '../../src/migration/query-casts.js'
-import type { Session } from '../../src/migration/session.js'
+import { castInMacro } from '../../src/migration/meaning/macro-casts.js'
+import { castInQuery } from '../../src/migration/meaning/query-casts.js'
+import type { Session } from '../../src/migration/sql/session.js'
 import { openTarget } from '../support/target-session.js'
 
 let target: Session

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { SqlError } from '../../src/migration/session.js'
+import { SqlError } from '../../src/migration/sql/session.js'
 import { sourceError, targetError } from '../../src/migration/transfer-errors.js'
 
 it.each([

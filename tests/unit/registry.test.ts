@@ -12,7 +12,7 @@ import {
   findEngine,
   installCommand,
 } from '../../src/engine/registry.js'
-import type { StorageHeader } from '../../src/migration/header.js'
+import type { StorageHeader } from '../../src/migration/file/header.js'
 import {
   alreadyWrittenBy,
   compareReleases,
@@ -22,7 +22,7 @@ import {
   releasesOf,
   storageVersionFor,
   requiredStorageVersion,
-} from '../../src/migration/releases.js'
+} from '../../src/migration/file/releases.js'
 
 function header(storageVersion: number, rest: Partial<StorageHeader> = {}): StorageHeader {
   const unknown = { writer: undefined, serializationLevel: undefined, encrypted: false }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Sequence, Table } from '../../src/migration/catalog.js'
-import { createSequence } from '../../src/migration/ddl.js'
-import { buildSchema } from '../../src/migration/schema-script.js'
+import type { Sequence, Table } from '../../src/migration/catalog/catalog.js'
+import { createSequence } from '../../src/migration/schema/ddl.js'
+import { buildSchema } from '../../src/migration/schema/schema-script.js'
 import { openTarget } from '../support/target-session.js'
 import { EMPTY_CATALOG } from '../support/empty-catalog.js'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { exportMacros } from '../../src/migration/scratch.js'
-import { SqlError } from '../../src/migration/session.js'
+import { SqlError } from '../../src/migration/sql/session.js'
 
 it('macros that no engine of 0.6 and 0.7 can write out are refused by name, and it is not asked to', async () => {
   const asked: string[] = []

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Catalog, Column, View } from '../../src/migration/catalog.js'
-import { qualifyMain } from '../../src/migration/search-path.js'
-import { parseTree, printTree } from '../../src/migration/syntax-tree.js'
+import type { Catalog, Column, View } from '../../src/migration/catalog/catalog.js'
+import { qualifyMain } from '../../src/migration/meaning/search-path.js'
+import { parseTree, printTree } from '../../src/migration/meaning/syntax-tree.js'
 import { openTarget } from '../support/target-session.js'
 
 const NUMBERS = {

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { decode, encode } from '../../src/migration/codec.js'
-import { planCodec } from '../../src/migration/codec-plan.js'
-import { columnsQuery, digestQuery } from '../../src/migration/digest.js'
-import { isCalled, refuseEngineNames, refuseShadows } from '../../src/migration/shadows.js'
-import { isSymbol, tokenize } from '../../src/migration/sql.js'
-import type { DuckType } from '../../src/migration/types.js'
+import { decode, encode } from '../../src/migration/rows/codec.js'
+import { planCodec } from '../../src/migration/rows/codec-plan.js'
+import { columnsQuery, digestQuery } from '../../src/migration/rows/digest.js'
+import { isCalled, refuseEngineNames, refuseShadows } from '../../src/migration/catalog/shadows.js'
+import { isSymbol, tokenize } from '../../src/migration/sql/sql.js'
+import type { DuckType } from '../../src/migration/sql/types.js'
 
 const scalar = (name: 'INTERVAL' | 'TIMESTAMP_NS' | 'VARCHAR' | 'BLOB' | 'DOUBLE'): DuckType => ({
   kind: 'scalar',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { splitList, tokenize } from '../../src/migration/sql.js'
-import { splitIndex, splitView } from '../../src/migration/statement-head.js'
+import { splitList, tokenize } from '../../src/migration/sql/sql.js'
+import { splitIndex, splitView } from '../../src/migration/sql/statement-head.js'
 
 describe('tokenize', () => {
   it('sees quotes, comments and dollar strings as one token or none', () => {

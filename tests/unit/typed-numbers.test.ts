@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { numbersIn, type StoredNumber } from '../../src/migration/stored-numbers.js'
-import { asStored } from '../../src/migration/typed-numbers.js'
+import { numbersIn, type StoredNumber } from '../../src/migration/file/stored-numbers.js'
+import { asStored } from '../../src/migration/meaning/typed-numbers.js'
 
 const double = (value: number): StoredNumber => ({ kind: 'double', value })
 const decimal = (text: string): StoredNumber => ({ kind: 'decimal', text })

@@ -1,5 +1,5 @@
-import type { Row } from '../../migration/session.js'
-import { literal } from '../../migration/sql.js'
+import type { Row } from '../../migration/sql/session.js'
+import { literal } from '../../migration/sql/sql.js'
 import type { ExportPart, OpenOptions } from '../protocol.js'
 
 /** One way to run DuckDB inside an engine process. Errors are the engine's own. */

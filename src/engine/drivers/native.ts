@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { literal } from '../../migration/sql.js'
+import { literal } from '../../migration/sql/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import type * as Api from '@duckdb/node-api'
-import { compareReleases } from '../../migration/releases.js'
+import { compareReleases } from '../../migration/file/releases.js'
 import { whileReplaying } from '../../migration/replay.js'
-import { ident, literal } from '../../migration/sql.js'
+import { ident, literal } from '../../migration/sql/sql.js'
 import type { OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path'
-import { ident, literal, splitList } from '../../migration/sql.js'
+import { ident, literal, splitList } from '../../migration/sql/sql.js'
 import type { OpenOptions } from '../protocol.js'
 
 /*

@@ -1,4 +1,4 @@
-import type { DuckType } from '../../migration/types.js'
+import type { DuckType } from '../../migration/sql/types.js'
 import { i32, type ThriftField } from './thrift.js'
 
 /** Physical types of Parquet. */

@@ -1,5 +1,5 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3'
-import { WAL_SUFFIXES } from '../../migration/wal.js'
+import { WAL_SUFFIXES } from '../../migration/file/wal.js'
 import { sameVersion } from '../port.js'
 import type { Found, StoredFile, StoredWal } from '../port.js'
 import type { Bucket } from './bucket.js'

@@ -1,0 +1,44 @@
+import { isSymbol, type Token } from '../sql/sql.js'
+
+/** What an expression may hold that means something else since 0.8, and is not rewritten. */
+export interface Change {
+  /** True in the releases up to 0.8; a target that says the same needs no warning. */
+  readonly probe: string
+  readonly holds: (tokens: readonly Token[], sql: string, columns: Columns) => boolean
+  readonly what: string
+  /** Views and macros are looked at elsewhere, as trees. */
+  readonly notInQueries?: true
+  /** The releases that say so, if not all up to 0.8. */
+  readonly releases?: RegExp
+}
+
+/** Names of columns of the file's tables, in lower case. */
+export interface Columns {
+  readonly maps: ReadonlySet<string>
+  readonly lists: ReadonlySet<string>
+  /** Maps, structs and unions. */
+  readonly nested: ReadonlySet<string>
+  readonly enums: ReadonlySet<string>
+  readonly decimals: ReadonlySet<string>
+  readonly doubles: ReadonlySet<string>
+  readonly dates: ReadonlySet<string>
+  readonly timestamps: ReadonlySet<string>
+  readonly intervals: ReadonlySet<string>
+}
+
+export const calls =
+  (...names: readonly string[]): Change['holds'] =>
+  (tokens) =>
+    callsIn(tokens, names).length > 0
+
+/** The places of the names of functions that are called. */
+export function callsIn(tokens: readonly Token[], names: readonly string[]): number[] {
+  return tokens.flatMap((token, i) =>
+    names.includes(token.text.toLowerCase()) && isSymbol(tokens[i + 1], '(') ? [i] : [],
+  )
+}
+
+/** Is the token the name of one of these columns? */
+export function isNamed(token: Token | undefined, columns: ReadonlySet<string>): boolean {
+  return (token?.kind === 'word' || token?.kind === 'quoted') && columns.has(token.text.toLowerCase())
+}
