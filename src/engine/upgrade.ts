@@ -6,7 +6,7 @@ import type { Hooks } from '../migration/ports.js'
 import { Stopwatch } from '../migration/stopwatch.js'
 import { type Step, transfer } from '../migration/transfer.js'
 import type { StorageHeader } from '../migration/file/header.js'
-import { newestVersionOf } from '../migration/file/releases.js'
+import { compareReleases, newestVersionOf } from '../migration/file/releases.js'
 import type { CheckFile, Target, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
 import { checkFile, checkWals } from './check-file.js'
 import { JobEngines } from './job-engines.js'
@@ -132,11 +132,32 @@ async function run(
     }
   } catch (error) {
     if (signal.aborted) throw new DuckfleetError('aborted', 'stopped on request', { cause: error })
-    throw error
+    throw await explainNewer(error, request, writer, signal)
   } finally {
     await engines.close()
   }
 }
+
+/** A target that is older than the file may not understand it, which is no damage where every block is whole. */
+async function explainNewer(
+  error: unknown,
+  { source, header: { writer } }: UpgradeRequest,
+  { release }: InstalledEngine,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { code, message } = asDuckfleetError(error)
+  const unread = code === 'corrupt' || message.startsWith(UNREAD)
+  if (!unread || writer === undefined || compareReleases(writer, release) <= 0) return error
+  await checkFile(source, signal)
+  return new DuckfleetError(
+    'unsupported',
+    `${UNREAD}${message.replace(UNREAD, '')} (the file is not damaged: it was created by ${writer}, and holds what ${release} ` +
+      'does not know; choose a newer target with --to)',
+    { cause: error },
+  )
+}
+
+const UNREAD = 'the file cannot be read: '
 
 function chooseEngines(
   options: UpgraderOptions,

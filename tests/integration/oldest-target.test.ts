@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -51,4 +51,22 @@ it('macros whose parameters with defaults are listed in another order than befor
     `CREATE MACRO m(a, b := 2, c := 'x, (y', d := 1, e := NULL) AS [a, b, d, e, length(c)::INTEGER]`,
   )
   await expect(rig.compare(file, other, { release: '1.1.3' })).rejects.toMatchObject({ code: 'difference' })
+})
+
+it.each([
+  ['a view', 'CREATE VIEW v AS SELECT * RENAME (a AS b) FROM (SELECT 1 AS a)'],
+  ['a type', 'CREATE TABLE t (a TIME_NS)'],
+])('%s that is newer than the target is no damage', async (_, statement) => {
+  const file = join(folder, 'newer.duckdb')
+  await rm(file, { force: true })
+  await runOn(file, statement)
+  const refusal = {
+    code: 'unsupported',
+    message: expect.stringMatching(/^the file cannot be read: .*created by 1\.5\.6.*newer target/) as string,
+  }
+  await expect(rig.check(file, { release: '1.1.3' })).rejects.toMatchObject(refusal)
+  const bytes = await readFile(file)
+  bytes.writeUInt8(bytes.readUInt8(3 * 4096 + 100) ^ 1, 3 * 4096 + 100)
+  await writeFile(file, bytes)
+  await expect(rig.check(file, { release: '1.1.3' })).rejects.toMatchObject({ code: 'corrupt' })
 })
