@@ -80,3 +80,29 @@ it.each(['0.6.1', '0.7.1'])('NULLs that %s sorts first', async (release) => {
   expect(found).toEqual(['-', '3', '1 3', '2 1', '3 4', '- 2', '[NULL, 1, 2, 3]', '[NULL, 2, 3]'])
   expect(warnings).toEqual([])
 })
+
+it.each(['0.7.1', '0.8.1'])(
+  'what %s casts to JSON, a type that no engine has while it opens a file',
+  async (release) => {
+    const file = path.join(await fixture('made'), `json-${release}.duckdb`)
+    let found: readonly string[] = []
+    const { warnings } = await rig.upgrade(file, { release: '1.5.6' }, {}, async (target) => {
+      found = [
+        ...(await readFrom(
+          target,
+          `SELECT i || ' ' || coalesce(CAST(g AS VARCHAR), '-') || ' ' || typeof(g) || ' ' || j FROM t`,
+        )),
+        ...(await readFrom(
+          target,
+          `SELECT constraint_text FROM duckdb_constraints() WHERE constraint_type = 'CHECK'`,
+        )),
+      ]
+    })
+    expect(found).toEqual([
+      '1 [1, 2] JSON {"a": 1}',
+      '2 - JSON {"a": 1}',
+      expect.stringContaining('CAST(v AS "JSON")') as string,
+    ])
+    expect(warnings[0]).toMatch(/generated column main\.t\.g is carried, but its values were not compared/)
+  },
+)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { attachInstead, lacksFunction } from '../../src/engine/drivers/wasm-attach.js'
+import { attachInstead, lacksExtension } from '../../src/engine/drivers/wasm-attach.js'
 
 const noMatch = (call: string): Error =>
   new Error(`Binder Error: No function matches the given name and argument types '${call}'. You might need …`)
@@ -49,11 +49,11 @@ it('whatever else is wrong is said as it is', () => {
   const complaint = noMatch('-(TIMESTAMP WITH TIME ZONE, INTERVAL)')
   const { anew } = engines(['-', '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'], ['f', 'f(INTEGER)'])
   expect(() => attachInstead(anew, { path: 'a.duckdb', mode: 'read' }, complaint)).toThrow(complaint)
-  expect(lacksFunction(noMatch('f(INTEGER)'))).toBe(false)
-  expect(lacksFunction(complaint)).toBe(true)
+  expect(lacksExtension(noMatch('f(INTEGER)'))).toBe(false)
+  expect(lacksExtension(complaint)).toBe(true)
   const late =
     'Catalog Error: Function with name "json_valid" is not in the catalog, but it exists in the json extension.'
-  expect(lacksFunction(new Error(late))).toBe(true)
+  expect(lacksExtension(new Error(late))).toBe(true)
 })
 
 it('how many arguments an unknown function takes is told by its stand-in', () => {
@@ -76,4 +76,30 @@ it('how many arguments an unknown function takes is told by its stand-in', () =>
   expect(attachInstead(anew, { path: '/job/a.duckdb', mode: 'read' }, new Error('first'))).toBe(
     `SET search_path = '"a".main'`,
   )
+})
+
+it('a type stands in for JSON, also beside macros', () => {
+  const said: string[] = []
+  const complaints = [
+    'Catalog Error: Type with name JSON does not exist!',
+    'Catalog Error: Function with name "json_valid" is not in the catalog',
+  ]
+  const anew = () => ({
+    close: () => undefined,
+    query(sql: string) {
+      said.push(sql)
+      const complaint = sql.startsWith('ATTACH') ? complaints.shift() : undefined
+      if (complaint !== undefined) throw new Error(complaint)
+    },
+  })
+  const first = new Error('Catalog Error: Type with name JSON does not exist!')
+  expect(lacksExtension(first)).toBe(true)
+  attachInstead(anew, { path: 'a.duckdb', mode: 'read' }, first)
+  expect(said.slice(-3)).toEqual([
+    'CREATE TYPE main."JSON" AS VARCHAR',
+    'CREATE MACRO main."json_valid"(p0) AS NULL',
+    `ATTACH 'a.duckdb' AS "a" (READ_ONLY)`,
+  ])
+  const own = new Error('Catalog Error: Type with name mood does not exist!')
+  expect(lacksExtension(own)).toBe(false)
 })

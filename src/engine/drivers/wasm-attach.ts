@@ -6,7 +6,7 @@ import type { OpenOptions } from '../protocol.js'
  * An engine binds every CHECK, DEFAULT and generated column of a file while it opens it. What computes with JSON, or with
  * TIMESTAMP WITH TIME ZONE, is in extensions that WebAssembly engines lack, and that native ones load after their first
  * database: so no engine opens a file that calls them, but all can attach it beside a database of their own. In that one
- * macros stand in for what is missing. Nothing is evaluated while a file is bound, its expressions stay as they are, and
+ * macros, and a type for JSON, stand in for what is missing. Nothing is evaluated while a file is bound, its expressions stay as they are, and
  * once it is in use the macros are out of sight.
  */
 
@@ -30,15 +30,22 @@ export function attachInstead(
   const name = ident(basename(path, extname(path)))
   const attach = `ATTACH ${literal(path)} AS ${name}${mode === 'read' ? ' (READ_ONLY)' : ''}`
   const standIns = new Map<string, number>()
+  const types = new Set<string>()
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     // An engine keeps a file locked that it could not attach.
     const connection = anew()
     try {
+      for (const type of types) connection.query(`CREATE TYPE main.${ident(type)} AS VARCHAR`)
       for (const [called, count] of standIns) connection.query(standIn(called, count))
       connection.query(attach)
       // USE takes a dot inside the quotes for the one before a schema.
       return `SET search_path = ${literal(`${name}.main`)}`
     } catch (error) {
+      const type = missingType(error)
+      if (type !== undefined && !types.has(type)) {
+        types.add(type)
+        continue
+      }
       const missing = missingFunction(error)
       // One macro takes one number of arguments, and 0.6 lets no macro have the name of a function.
       if (missing === undefined || standIns.get(missing.name) === missing.count) throw complaint
@@ -56,9 +63,13 @@ function standIn(name: string, count: number): string {
   return `CREATE MACRO main.${ident(name)}(${parameters.join(', ')}) AS NULL`
 }
 
-/** Is it that a function is missing, or does not take a TIMESTAMP WITH TIME ZONE? */
-export function lacksFunction(error: unknown): boolean {
-  return missingFunction(error) !== undefined
+/** Is it that a function or type is missing, or that a function does not take a TIMESTAMP WITH TIME ZONE? */
+export function lacksExtension(error: unknown): boolean {
+  return missingFunction(error) !== undefined || missingType(error) !== undefined
+}
+
+function missingType(error: unknown): string | undefined {
+  return /Type with name (JSON) does not exist/.exec(error instanceof Error ? error.message : '')?.[1]
 }
 
 interface Missing {

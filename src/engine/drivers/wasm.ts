@@ -8,7 +8,7 @@ import type { ParquetColumn } from '../parquet/parquet-file.js'
 import type { ExportPart, OpenOptions } from '../protocol.js'
 import { copyStatement, type EngineDriver, megabytes, toRow } from './driver.js'
 import { WasmExport, type WasmStatement } from './wasm-export.js'
-import { attachInstead, lacksFunction } from './wasm-attach.js'
+import { attachInstead, lacksExtension } from './wasm-attach.js'
 
 /** The part of `@duckdb/duckdb-wasm`'s blocking Node build that is used. */
 interface WasmModule {
@@ -123,7 +123,7 @@ function openDatabase(bindings: WasmBindings, options: OpenOptions): () => WasmC
     else bindings.open({ path, accessMode: mode === 'read' ? READ_ONLY : READ_WRITE })
     return () => bindings.connect()
   } catch (error) {
-    if (!lacksFunction(error)) throw error
+    if (!lacksExtension(error)) throw error
     const anew = (): WasmConnection => {
       bindings.reset()
       bindings.dropFiles()

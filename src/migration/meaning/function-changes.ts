@@ -1,4 +1,4 @@
-import { type Change, calls, callsIn, type Columns, isNamed } from './meaning-change.js'
+import { besideList, type Change, calls, callsIn, type Columns, isNamed } from './meaning-change.js'
 import { isSymbol, isWord, type Token } from '../sql/sql.js'
 
 /** Parts of a date of which there are as many as before. */
@@ -48,8 +48,10 @@ export const FUNCTION_CHANGES: readonly Change[] = [
   },
   {
     probe: 'list_concat(CAST(NULL AS INTEGER[]), CAST(NULL AS INTEGER[])) IS NULL',
-    holds: calls('list_concat', 'list_cat', 'array_concat', 'array_cat'),
-    what: 'list_concat of lists that are all NULL was NULL and is []',
+    holds: (tokens, sql, columns) =>
+      calls('list_concat', 'list_cat', 'array_concat', 'array_cat')(tokens, sql, columns) ||
+      tokens.some((token, i) => isSymbol(token, '+') && besideList(tokens, i, i, columns)),
+    what: 'list_concat and + of lists that are all NULL were NULL and are []',
   },
   {
     probe: `hex(CAST(2.5 AS DOUBLE)) = '322E35'`,

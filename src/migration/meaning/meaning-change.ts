@@ -1,4 +1,4 @@
-import { isSymbol, type Token } from '../sql/sql.js'
+import { isSymbol, isWord, type Token } from '../sql/sql.js'
 
 /** What an expression may hold that means something else since 0.8, and is not rewritten. */
 export interface Change {
@@ -36,6 +36,18 @@ export function callsIn(tokens: readonly Token[], names: readonly string[]): num
   return tokens.flatMap((token, i) =>
     names.includes(token.text.toLowerCase()) && isSymbol(tokens[i + 1], '(') ? [i] : [],
   )
+}
+
+/** Does the operator at the places from `first` to `last` stand beside a column of lists, or before a list that is made there? */
+export function besideList(
+  tokens: readonly Token[],
+  first: number,
+  last: number,
+  { lists }: Columns,
+): boolean {
+  const [before, after, next] = [tokens[first - 1], tokens[last + 1], tokens[last + 2]]
+  const isMade = isSymbol(after, '[') || isWord(after, 'list_value')
+  return isMade || isNamed(before, lists) || (isNamed(after, lists) && !isSymbol(next, '['))
 }
 
 /** Is the token the name of one of these columns? */

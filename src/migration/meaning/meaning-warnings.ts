@@ -1,7 +1,7 @@
 import { type Catalog, display } from '../catalog/catalog.js'
 import { divisionsIn, mayBeZero, slices } from './kept-meaning.js'
 import { type Session, SqlError } from '../sql/session.js'
-import { calls, callsIn, type Change, type Columns, isNamed } from './meaning-change.js'
+import { besideList, calls, callsIn, type Change, type Columns, isNamed } from './meaning-change.js'
 import { isSymbol, isWord, type Token, tokenize } from '../sql/sql.js'
 import { TEXT_CHANGES } from './text-changes.js'
 import { FUNCTION_CHANGES } from './function-changes.js'
@@ -135,15 +135,13 @@ export const CHANGES: readonly Change[] = [
   },
   {
     probe: 'len([1] || CAST(NULL AS INTEGER[])) = 1',
-    holds: (tokens, _, { lists }) =>
-      tokens.some((token, i) => {
-        if (!isSymbol(token, '|') || !isSymbol(tokens[i + 1], '|')) return false
-        const [before, after] = [tokens[i - 1], tokens[i + 2]]
-        const isList = (one: Token | undefined): boolean =>
-          one !== undefined && one.kind !== 'string' && lists.has(one.text.toLowerCase())
-        const isMade = isSymbol(after, '[') || callsIn(tokens, ['list_value']).length > 0
-        return isMade || isList(before) || isList(after)
-      }),
+    holds: (tokens, _, columns) =>
+      tokens.some(
+        (token, i) =>
+          isSymbol(token, '|') &&
+          isSymbol(tokens[i + 1], '|') &&
+          (besideList(tokens, i, i + 1, columns) || callsIn(tokens, ['list_value']).length > 0),
+      ),
     what: 'l || NULL was the list l and is NULL: write list_concat(l, m)',
   },
   {
