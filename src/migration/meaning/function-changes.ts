@@ -41,6 +41,12 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     what: 'fdiv and fmod by 0 were NULL and are inf or nan: write nullif(y, 0)',
   },
   {
+    probe: `typeof(round(CAST(1 AS INTEGER), 0)) = 'DOUBLE'`,
+    holds: (tokens, _, columns) =>
+      callsIn(tokens, ['round']).some((at) => isWhole(firstArgument(tokens, at), columns)),
+    what: 'round of a whole number was a DOUBLE (5.0 as text) and is a whole number (5), which overflows at its limits: write round(CAST(x AS DOUBLE))',
+  },
+  {
     probe: 'contains([10], 1)',
     holds: (tokens, _, columns) =>
       callsIn(tokens, ['contains', 'concat', 'repeat']).some((at) => takesList(tokens, at, columns)),
@@ -182,6 +188,32 @@ function endOfCall(tokens: readonly Token[], at: number): number {
 }
 
 /** Is an argument of the call plainly a list? */
+/** The tokens of the first argument of the function whose name is at `at`. */
+function firstArgument(tokens: readonly Token[], at: number): readonly Token[] {
+  let depth = 0
+  const end = tokens.findIndex((token, i) => {
+    if (i <= at + 1) return false
+    if (isSymbol(token, '(')) depth++
+    return (isSymbol(token, ')') && depth-- === 0) || (isSymbol(token, ',') && depth === 0)
+  })
+  return tokens.slice(at + 2, end === -1 ? undefined : end)
+}
+
+/** Does it seem to compute with whole numbers alone? */
+function isWhole(argument: readonly Token[], { integers, decimals, doubles }: Columns): boolean {
+  const isFraction = (token: Token, i: number): boolean =>
+    isNamed(token, decimals) ||
+    isNamed(token, doubles) ||
+    isSymbol(token, '/') ||
+    (token.kind === 'number' && /[.e]/i.test(token.text)) ||
+    /^(DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC)$/i.test(token.text) ||
+    (isSymbol(argument[i + 1], '(') && token.kind === 'word' && !WHOLE.test(token.text))
+  return argument.some((token) => isNamed(token, integers)) && !argument.some(isFraction)
+}
+
+/** Functions that give a whole number for whole numbers. */
+const WHOLE = /^(sum|count|min|max|abs|coalesce|sign)$/i
+
 function takesList(tokens: readonly Token[], at: number, { lists }: Columns): boolean {
   let depth = 0
   for (let i = at + 1; i < tokens.length; i++) {
