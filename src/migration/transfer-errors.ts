@@ -28,12 +28,17 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
   return asDuckfleetError(error)
 }
 
-/** WebAssembly engines have no time zones; see `wasm-attach.ts` for what is opened nevertheless. */
+/** WebAssembly engines have neither time zones nor JSON; see `wasm-attach.ts` for what is opened nevertheless. */
 function advice(complaint: string): string {
-  if (!/No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/.test(complaint)) return ''
+  const [knows, values] = /No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/.test(complaint)
+    ? ['time zones', 'TIMESTAMP WITH TIME ZONE']
+    : /in the json extension|Type with name JSON/.test(complaint)
+      ? ['functions of JSON', 'JSON']
+      : []
+  if (knows === undefined) return ''
   return (
-    ' (the file is not damaged: the engine that reads it knows no time zones. Drop the CHECK, DEFAULT or generated ' +
-    'column that computes with TIMESTAMP WITH TIME ZONE, with the file attached in the release that wrote it)'
+    ` (the file is not damaged: the engine that reads it knows no ${knows}. Drop the CHECK, DEFAULT or generated column ` +
+    `that computes with ${values}, with the file attached in the release that wrote it)`
   )
 }
 

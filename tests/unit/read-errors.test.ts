@@ -18,11 +18,19 @@ it.each([
   expect(error.message).toMatch(/^the file /)
 })
 
-it('says what to do about time zones that no engine at hand knows', () => {
-  const complaint =
-    "Binder Error: No function matches the given name and argument types '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'."
+it.each([
+  [
+    "Binder Error: No function matches the given name and argument types '-(TIMESTAMP WITH TIME ZONE, INTERVAL)'.",
+    'knows no time zones',
+  ],
+  [
+    'Catalog Error: Function with name "json_transform" is not in the catalog, but it exists in the json extension.',
+    'knows no functions of JSON',
+  ],
+])('says what to do about %s', (complaint, wanted) => {
   const { message } = sourceError(new SqlError(complaint, ''), 'the file')
   expect(message).toMatch(/the file is not damaged: .* Drop the CHECK, DEFAULT or generated column/)
+  expect(message).toContain(wanted)
 })
 
 it('says why rows that were let in are refused now', () => {
