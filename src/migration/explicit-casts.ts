@@ -2,7 +2,7 @@ import { display, type Index, type Table } from './catalog.js'
 import type { Bind } from './bind.js'
 import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes } from './number-types.js'
-import { inOneType, type Sure } from './one-type.js'
+import { comparedAsNumbers, inOneType, type Sure } from './one-type.js'
 import { textListType } from './query-place.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
@@ -150,9 +150,10 @@ async function castWithin(node: Node, known: KnownTypes, textList: unknown): Pro
   return { node: await castArguments(typed, known.bind), isSure: sound.isSure && sure.every(Boolean) }
 }
 
-/** The call with the casts to VARCHAR without which the target knows no such function. */
+/** The expression with the casts without which the target refuses it: it knows no such function, or no such comparison. */
 export async function castArguments(node: Node, bind: Bind): Promise<Node> {
-  if (node['class'] !== 'FUNCTION') return node
+  if (node['class'] !== 'FUNCTION' && node['type'] !== 'ARRAY_EXTRACT')
+    return await comparedAsNumbers(node, bind)
   const found = await bind(node)
   for (const outer of 'type' in found ? [] : withCasts(node, found.complaint))
     if ('type' in (await bind(outer))) return outer
