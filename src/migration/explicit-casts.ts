@@ -7,7 +7,7 @@ import { textListType } from './query-place.js'
 import { text } from './rows.js'
 import { type Session, SqlError } from './session.js'
 import { ident, splitList, tokenize } from './sql.js'
-import { castTo, isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
+import { castDoubles, castTo, isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
 import { tableExpressions } from './table-expressions.js'
 import { renderType } from './types.js'
 
@@ -113,19 +113,19 @@ async function castIn(
   const tree = await parseSelect(target, `${HEAD}${sql}`)
   if (!isNode(tree)) return asItIs
   const known = new KnownTypes(async (expression) =>
-    describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`),
+    describe(target, `${await printSelect(target, selecting(tree, castDoubles(expression)))}${from}`),
   )
   const [expression] = expressionsOf(tree)
   if (!expression) return asItIs
   const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
   const { node, isSure } = await castWithin(expression, known, textList)
-  const wanted = selecting(tree, node)
-  if (sameTree(tree, wanted)) return { sql, isSure }
-  const printed = await printSelect(target, wanted)
-  const same = sameTree(await parseSelect(target, printed), wanted)
-  return same && printed.startsWith(HEAD)
-    ? { sql: printed.slice(HEAD.length), isSure }
-    : { sql, isSure: false }
+  if (sameTree(tree, selecting(tree, node))) return { sql, isSure }
+  for (const wanted of [selecting(tree, node), selecting(tree, castDoubles(node))]) {
+    const printed = await printSelect(target, wanted)
+    const isSame = sameTree(await parseSelect(target, printed), wanted)
+    if (isSame && printed.startsWith(HEAD)) return { sql: printed.slice(HEAD.length), isSure }
+  }
+  return { sql, isSure: false }
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */

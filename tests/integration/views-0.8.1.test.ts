@@ -289,13 +289,13 @@ const CASES: readonly Case[] = [
     name: 'texts_compared_as_numbers',
     setup: [
       `CREATE TABLE t(v varchar, i int, d date, CHECK (v > 2), CHECK (v BETWEEN i AND 100), c varchar DEFAULT ('1' < 2),
-         g boolean GENERATED ALWAYS AS (i < v), y varchar GENERATED ALWAYS AS (d[3]))`,
+         g boolean GENERATED ALWAYS AS (i < v), y varchar GENERATED ALWAYS AS (d[3]), z varchar GENERATED ALWAYS AS (substr(i * 1e3, 1, 3)))`,
       `INSERT INTO t(v, i, d) VALUES ('12', 7, '2020-01-02'), ('9', 9, NULL)`,
       'CREATE INDEX ix ON t((v >= 10))',
       `CREATE VIEW compared AS SELECT v > 10 AS a, i < v AS b, v BETWEEN 1 AND i AS c, d[1] || i[1] AS e FROM t WHERE NOT (v <= 2)`,
     ],
     checks: [
-      'SELECT v, g::varchar, y, c FROM t ORDER BY v',
+      'SELECT v, g::varchar, y, c, z FROM t ORDER BY v',
       'SELECT columns(*)::varchar FROM compared ORDER BY ALL',
       'SELECT v FROM t WHERE (v::int >= 10)',
     ],
