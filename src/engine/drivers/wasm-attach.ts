@@ -56,7 +56,7 @@ function standIn(name: string, count: number): string {
   return `CREATE MACRO main.${ident(name)}(${parameters.join(', ')}) AS NULL`
 }
 
-/** Is it that a function is missing, or does not take a TIMESTAMP WITH TIME ZONE? */
+/** Is it that a function is missing, or does not take such arguments? */
 export function lacksFunction(error: unknown): boolean {
   return missingFunction(error) !== undefined
 }
@@ -73,10 +73,7 @@ function missingFunction(error: unknown): Missing | undefined {
   const message = error instanceof Error ? error.message : ''
   const [, refused, types = ''] =
     /No function matches the given name and argument types '([^'(]+)\(([^']*)\)'/.exec(message) ?? []
-  if (refused !== undefined)
-    return types.includes('TIMESTAMP WITH TIME ZONE')
-      ? { name: refused, count: splitList(types).length, corrected: false }
-      : undefined
+  if (refused !== undefined) return { name: refused, count: splitList(types).length, corrected: false }
   const [, called, given] =
     /Macro function '([^'(]+)\([^']*\)' requires .*, but (a single|\d+) positional/.exec(message) ?? []
   if (called !== undefined)
