@@ -286,6 +286,22 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'texts_compared_as_numbers',
+    setup: [
+      `CREATE TABLE t(v varchar, i int, d date, CHECK (v > 2), CHECK (v BETWEEN i AND 100), c varchar DEFAULT ('1' < 2),
+         g boolean GENERATED ALWAYS AS (i < v), y varchar GENERATED ALWAYS AS (d[3]), z varchar GENERATED ALWAYS AS (substr(i * 1e3, 1, 3)))`,
+      `INSERT INTO t(v, i, d) VALUES ('12', 7, '2020-01-02'), ('9', 9, NULL)`,
+      'CREATE INDEX ix ON t((v >= 10))',
+      `CREATE VIEW compared AS SELECT v > 10 AS a, i < v AS b, v BETWEEN 1 AND i AS c, d[1] || i[1] AS e FROM t WHERE NOT (v <= 2)`,
+    ],
+    checks: [
+      'SELECT v, g::varchar, y, c, z FROM t ORDER BY v',
+      'SELECT columns(*)::varchar FROM compared ORDER BY ALL',
+      'SELECT v FROM t WHERE (v::int >= 10)',
+    ],
+    refused: [`INSERT INTO t(v, i) VALUES ('1', 0)`, `INSERT INTO t(v, i) VALUES ('10', 11)`],
+  },
+  {
     name: 'numbers_beside_narrow_ones',
     setup: [
       `CREATE TABLE t(ti tinyint, sm smallint, u uinteger, ub ubigint, n decimal(5,2), i int, d double,

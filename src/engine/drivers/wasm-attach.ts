@@ -63,7 +63,7 @@ function standIn(name: string, count: number): string {
   return `CREATE MACRO main.${ident(name)}(${parameters.join(', ')}) AS NULL`
 }
 
-/** Is it that a function or type is missing, or that a function does not take a TIMESTAMP WITH TIME ZONE? */
+/** Is it that a function or type is missing, or that a function does not take such arguments? */
 export function lacksExtension(error: unknown): boolean {
   return missingFunction(error) !== undefined || missingType(error) !== undefined
 }
@@ -84,10 +84,7 @@ function missingFunction(error: unknown): Missing | undefined {
   const message = error instanceof Error ? error.message : ''
   const [, refused, types = ''] =
     /No function matches the given name and argument types '([^'(]+)\(([^']*)\)'/.exec(message) ?? []
-  if (refused !== undefined)
-    return types.includes('TIMESTAMP WITH TIME ZONE')
-      ? { name: refused, count: splitList(types).length, corrected: false }
-      : undefined
+  if (refused !== undefined) return { name: refused, count: splitList(types).length, corrected: false }
   const [, called, given] =
     /Macro function '([^'(]+)\([^']*\)' requires .*, but (a single|\d+) positional/.exec(message) ?? []
   if (called !== undefined)

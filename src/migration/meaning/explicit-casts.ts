@@ -2,12 +2,12 @@ import { display, type Index, type Table } from '../catalog/catalog.js'
 import type { Bind } from './bind.js'
 import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes } from './number-types.js'
-import { inOneType, type Sure } from './one-type.js'
+import { comparedAsNumbers, inOneType, type Sure } from './one-type.js'
 import { textListType } from './query-place.js'
 import { text } from '../sql/row.js'
 import { type Session, SqlError } from '../sql/session.js'
 import { ident, splitList, tokenize } from '../sql/sql.js'
-import { castTo, isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
+import { castDoubles, castTo, isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
 import { tableExpressions } from './table-expressions.js'
 import { renderType } from '../sql/types.js'
 
@@ -113,19 +113,19 @@ async function castIn(
   const tree = await parseSelect(target, `${HEAD}${sql}`)
   if (!isNode(tree)) return asItIs
   const known = new KnownTypes(async (expression) =>
-    describe(target, `${await printSelect(target, selecting(tree, expression))}${from}`),
+    describe(target, `${await printSelect(target, selecting(tree, castDoubles(expression)))}${from}`),
   )
   const [expression] = expressionsOf(tree)
   if (!expression) return asItIs
   const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
   const { node, isSure } = await castWithin(expression, known, textList)
-  const wanted = selecting(tree, node)
-  if (sameTree(tree, wanted)) return { sql, isSure }
-  const printed = await printSelect(target, wanted)
-  const same = sameTree(await parseSelect(target, printed), wanted)
-  return same && printed.startsWith(HEAD)
-    ? { sql: printed.slice(HEAD.length), isSure }
-    : { sql, isSure: false }
+  if (sameTree(tree, selecting(tree, node))) return { sql, isSure }
+  for (const wanted of [selecting(tree, node), selecting(tree, castDoubles(node))]) {
+    const printed = await printSelect(target, wanted)
+    const isSame = sameTree(await parseSelect(target, printed), wanted)
+    if (isSame && printed.startsWith(HEAD)) return { sql: printed.slice(HEAD.length), isSure }
+  }
+  return { sql, isSure: false }
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
@@ -150,9 +150,10 @@ async function castWithin(node: Node, known: KnownTypes, textList: unknown): Pro
   return { node: await castArguments(typed, known.bind), isSure: sound.isSure && sure.every(Boolean) }
 }
 
-/** The call with the casts to VARCHAR without which the target knows no such function. */
+/** The expression with the casts without which the target refuses it: it knows no such function, or no such comparison. */
 export async function castArguments(node: Node, bind: Bind): Promise<Node> {
-  if (node['class'] !== 'FUNCTION') return node
+  if (node['class'] !== 'FUNCTION' && node['type'] !== 'ARRAY_EXTRACT')
+    return await comparedAsNumbers(node, bind)
   const found = await bind(node)
   for (const outer of 'type' in found ? [] : withCasts(node, found.complaint))
     if ('type' in (await bind(outer))) return outer

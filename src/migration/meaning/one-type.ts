@@ -8,6 +8,7 @@ import { castTo, isNode, type Node } from './syntax-tree.js'
 const TIMES = /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS)?)$/
 export const TIMES_AND_NUMBERS =
   /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL.*|FLOAT|DOUBLE)$/
+const NUMBERS = /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|FLOAT|DOUBLE)$/
 const ALL_BUT_BYTES = /^(?!BLOB$|ENUM\()/
 
 /** Expressions with values for which one type is needed. */
@@ -141,6 +142,19 @@ export async function inOneType(
     return [field, Array.isArray(child) ? child.map(castValue) : castValue(child)]
   })
   return { node: { ...node, ...Object.fromEntries(changed) }, isSure: true }
+}
+
+/** A text that was compared with a number became one: `v > 2`, which later releases refuse without a cast. */
+export async function comparedAsNumbers(node: Node, bind: Bind): Promise<Node> {
+  const kind = KINDS.find(({ is }) => is(node))
+  if (kind?.gives !== 'order') return node
+  const types = new Set<string | undefined>()
+  // A text in quotes becomes a number without a cast.
+  for (const value of valuesIn(node))
+    if (constantText(value) === undefined) types.add(await typeOf(value, bind))
+  const [number, ...others] = [...types].filter((type) => type !== 'VARCHAR')
+  if (!types.has('VARCHAR') || number === undefined || others.length > 0 || !NUMBERS.test(number)) return node
+  return { ...node, ...Object.fromEntries(kind.fields.map((field) => [field, castTo(number, node[field])])) }
 }
 
 /** How a comparison in a query was made. */
