@@ -6,6 +6,7 @@ import type { EcsServer } from '../support/aws-servers.js'
 import { PROJECT } from '../support/cli.js'
 import { TestFleet } from '../support/fleet.js'
 import { fixture } from '../support/fixtures.js'
+import { manage } from '../support/management.js'
 import { until } from '../support/processes.js'
 import { services } from '../support/services.js'
 
@@ -24,7 +25,7 @@ const VHOST = `campaign-${process.pid}`
 let fleet: TestFleet
 let ecs: EcsServer
 beforeEach(async () => {
-  await management('PUT', `vhosts/${VHOST}`)
+  await manage('PUT', `vhosts/${VHOST}`)
   fleet = await TestFleet.create(`${services().rabbitUrl}/${VHOST}`)
   ecs = await startEcsServer({ 'migrate-duck-small': 0, 'migrate-duck-big': 0 })
   Object.assign(fleet.environment, {
@@ -36,15 +37,8 @@ beforeEach(async () => {
 afterEach(async () => {
   await fleet.dispose()
   await ecs.close()
-  await management('DELETE', `vhosts/${VHOST}`)
+  await manage('DELETE', `vhosts/${VHOST}`)
 })
-
-async function management(method: string, path: string): Promise<void> {
-  const { username, password, origin } = new URL(services().rabbitManagementUrl)
-  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-  const response = await fetch(`${origin}/api/${path}`, { method, headers: { authorization } })
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`)
-}
 
 /** The samples where the route reads them; gives one of them, by its key. */
 async function addSamples(): Promise<{ readonly key: string; readonly bytes: Buffer }> {

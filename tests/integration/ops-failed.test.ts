@@ -9,6 +9,7 @@ import { addFailures, bodyOf } from '../support/failing.js'
 import type { WantedFailure } from '../support/failing.js'
 import { operate } from '../support/operating.js'
 import type { OperateOptions, Ran } from '../support/operating.js'
+import { manage, setPolicy } from '../support/management.js'
 import { until } from '../support/processes.js'
 import { deleteQueues, familyOf, sendRaw, someQueue, takeAll, withChannel } from '../support/rabbit.js'
 import { services } from '../support/services.js'
@@ -117,67 +118,43 @@ describe('duckfleet failed list', () => {
 })
 
 describe('failed messages of a queue that drops what it delivers too often', () => {
-  const manage = async (method: string, path: string, body?: unknown): Promise<string> => {
-    const { origin, username, password } = new URL(services().rabbitManagementUrl)
-    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-    const response = await fetch(`${origin}/api/${path}`, {
-      method,
-      headers: { authorization, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    expect(response.ok).toBe(true)
-    return response.text()
-  }
-  const policy = async (limit: number | undefined): Promise<void> => {
-    const path = `policies/%2F/${small}`
-    if (limit === undefined) await manage('DELETE', path)
-    else await manage('PUT', path, { pattern: `^${small}`, definition: { 'delivery-limit': limit } })
-  }
+  const limitTo = (deliveries: number): Promise<void> =>
+    setPolicy(small, `^${small}`, { 'delivery-limit': deliveries })
   /** The management API tells of a policy some seconds later. */
   const told = (limit: number): Promise<void> =>
     until(async () => {
       const answer = await manage('GET', `queues/%2F/${failedQueue(small)}`)
-      return answer.includes(`"delivery-limit":${limit}`)
+      return JSON.stringify(answer).includes(`"delivery-limit":${limit}`)
     }, 20_000)
 
   it('are not looked at when few looks would use them up, and what to do is said', async () => {
     await addFailures(url, small, FOUR)
-    await policy(2)
-    try {
-      await told(2)
-      const drop = ['drop', '--yes', '--output', join(folder, 'dropped.jsonl')]
-      for (const command of [['list'], ['retry'], drop, ['list'], ['list']]) {
-        const ran = await failed(command)
-        expect(ran.status).toBe(2)
-        expect(ran.err.at(-1)).toMatch(
-          /drops messages of .*\.failed after 2 deliveries.*nothing was looked at/,
-        )
-        expect(ran.err.at(-1)).toMatch(/set a policy for \^.*\.failed\$/)
-      }
-      expect(await idsIn(failedQueue(small))).toEqual(['a', 'b', 'c', 'd'])
-      expect(await readdir(folder)).toEqual([])
-    } finally {
-      await policy(undefined)
+    await limitTo(2)
+    await told(2)
+    const drop = ['drop', '--yes', '--output', join(folder, 'dropped.jsonl')]
+    for (const command of [['list'], ['retry'], drop, ['list'], ['list']]) {
+      const ran = await failed(command)
+      expect(ran.status).toBe(2)
+      expect(ran.err.at(-1)).toMatch(/drops messages of .*\.failed after 2 deliveries.*nothing was looked at/)
+      expect(ran.err.at(-1)).toMatch(/set a policy for \^.*\.failed\$/)
     }
+    expect(await idsIn(failedQueue(small))).toEqual(['a', 'b', 'c', 'd'])
+    expect(await readdir(folder)).toEqual([])
   })
 
   it('are looked at with a warning when many would, and no more before they do', async () => {
     await addFailures(url, small, [{ id: 'a', tracker: '1', reason: 'corrupt' }])
-    await policy(20)
-    try {
-      await told(20)
-      const statuses: number[] = []
-      for (let looks = 0; looks < 13; looks++) {
-        const ran = await failed(['list'])
-        expect(ran.err.join('\n')).toContain('after 20 deliveries, and each look is one')
-        statuses.push(ran.status)
-      }
-      expect(statuses.lastIndexOf(0)).toBe(9)
-      expect(statuses.slice(10)).toEqual([2, 2, 2])
-      expect(await waitingIn(failedQueue(small))).toBe(1)
-    } finally {
-      await policy(undefined)
+    await limitTo(20)
+    await told(20)
+    const statuses: number[] = []
+    for (let looks = 0; looks < 13; looks++) {
+      const ran = await failed(['list'])
+      expect(ran.err.join('\n')).toContain('after 20 deliveries, and each look is one')
+      statuses.push(ran.status)
     }
+    expect(statuses.lastIndexOf(0)).toBe(9)
+    expect(statuses.slice(10)).toEqual([2, 2, 2])
+    expect(await waitingIn(failedQueue(small))).toBe(1)
   })
 
   it('are looked at without a management API, which is said', async () => {

@@ -9,6 +9,7 @@ import { PROJECT } from '../support/cli.js'
 import { addFailures } from '../support/failing.js'
 import { operate } from '../support/operating.js'
 import type { Ran } from '../support/operating.js'
+import { setPolicy } from '../support/management.js'
 import { until } from '../support/processes.js'
 import { connectTo, deleteQueues, familyOf, someQueue, withChannel } from '../support/rabbit.js'
 import { services } from '../support/services.js'
@@ -157,41 +158,27 @@ describe('duckfleet queues', () => {
   })
 
   it('warns of policies that lose messages', async () => {
-    const { origin, username, password } = new URL(management)
-    const headers = {
-      authorization: `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`,
-      'content-type': 'application/json',
-    }
-    const policies = `${origin}/api/policies/%2F/${small}`
     const definition = {
       expires: 86_400_000,
       'message-ttl': 3_600_000,
       'max-length': 9,
       overflow: 'drop-head',
     }
-    await fetch(policies, {
-      method: 'PUT',
-      headers,
-      body: JSON.stringify({ pattern: `^${small}`, definition }),
-    })
-    try {
-      const { broker } = await connectTo(url)
-      await broker.queue(small)
-      await broker.close()
-      let told: readonly string[] = []
-      await until(async () => {
-        told = (await queues()).err
-        return told.some((line) => line.includes('message-ttl'))
-      }, 40_000)
-      const text = told.join('\n')
-      expect(text).toContain(`deletes ${small} with all that is in it when nobody consumes it for 86400 s`)
-      expect(text).toContain(`drops what has been in ${failedQueue(small)} for 3600 s (message-ttl)`)
-      expect(text).toContain(`drops the oldest of ${failedQueue(small)} when it is full`)
-      // These go to the failed ones.
-      expect(text).not.toContain(`drops what has been in ${small} `)
-    } finally {
-      await fetch(policies, { method: 'DELETE', headers })
-    }
+    await setPolicy(small, `^${small}`, definition)
+    const { broker } = await connectTo(url)
+    await broker.queue(small)
+    await broker.close()
+    let told: readonly string[] = []
+    await until(async () => {
+      told = (await queues()).err
+      return told.some((line) => line.includes('message-ttl'))
+    }, 40_000)
+    const text = told.join('\n')
+    expect(text).toContain(`deletes ${small} with all that is in it when nobody consumes it for 86400 s`)
+    expect(text).toContain(`drops what has been in ${failedQueue(small)} for 3600 s (message-ttl)`)
+    expect(text).toContain(`drops the oldest of ${failedQueue(small)} when it is full`)
+    // These go to the failed ones.
+    expect(text).not.toContain(`drops what has been in ${small} `)
   })
 
   it('fails with a sentence when the broker is not there', async () => {

@@ -3,27 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectRabbit } from '../../src/queue/rabbitmq/broker.js'
 import type { RabbitCredentials } from '../../src/queue/rabbitmq/link.js'
+import { manage } from '../support/management.js'
 import { until } from '../support/processes.js'
 import { connectTo, credentialsOf, someQueue } from '../support/rabbit.js'
 import type { Watched } from '../support/rabbit.js'
 import { services } from '../support/services.js'
 
 const never = new AbortController().signal
-const { rabbitUrl: url, rabbitManagementUrl, rabbitTlsUrl, tlsCa } = services()
-
-/** Asks the management plugin. */
-async function manage(method: string, path: string, body?: unknown): Promise<unknown> {
-  const { origin, username, password } = new URL(rabbitManagementUrl)
-  const authorization = `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`
-  const response = await fetch(`${origin}/api/${path}`, {
-    method,
-    headers: { authorization, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-  return text === '' ? undefined : JSON.parse(text)
-}
+const { rabbitUrl: url, rabbitTlsUrl, tlsCa } = services()
 
 /** A user and a virtual host of this test's own. */
 let user: string

@@ -23,7 +23,6 @@ afterAll(async () => {
 beforeEach(async () => {
   // What a test is about begins after this: 3.10 does not always come back whole from being killed, and a new one serves then.
   await ready().catch(async () => {
-    await rabbit.broker.close()
     await server.dispose()
     server = await startBroker()
     await ready()
@@ -38,7 +37,12 @@ async function ready(): Promise<void> {
   await server.start()
   name = someQueue()
   rabbit = await connectTo(server.url, { heartbeatSeconds: 1 })
-  queue = await rabbit.broker.queue(name)
+  try {
+    queue = await rabbit.broker.queue(name)
+  } catch (error) {
+    await rabbit.broker.close()
+    throw error
+  }
 }
 
 /** The next delivery of a consumer that stays. */

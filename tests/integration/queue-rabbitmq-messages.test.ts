@@ -4,6 +4,7 @@ import type { Delivery, Queue } from '../../src/queue/port.js'
 import { readFailed } from '../../src/queue/rabbitmq/failed-message.js'
 import { MAX_BODY, MAX_REDELIVERIES } from '../../src/queue/rabbitmq/incoming.js'
 import { HEADERS, failedQueue, retryQueue } from '../../src/queue/rabbitmq/topology.js'
+import { setPolicy } from '../support/management.js'
 import {
   connectTo,
   deleteQueues,
@@ -17,7 +18,7 @@ import type { Watched } from '../support/rabbit.js'
 import { services } from '../support/services.js'
 
 const never = new AbortController().signal
-const { rabbitUrl: url, rabbitManagementUrl } = services()
+const url = services().rabbitUrl
 
 let name: string
 let rabbit: Watched
@@ -196,30 +197,19 @@ describe('publishing', () => {
   })
 
   it('to a queue of failed messages that a policy keeps short waits, and pushes none out', async () => {
-    const { origin, username, password } = new URL(rabbitManagementUrl)
-    const headers = {
-      authorization: `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`,
-      'content-type': 'application/json',
-    }
-    const policy = `${origin}/api/policies/%2F/${name}`
-    const limit = { pattern: `^${failedQueue(name)}$`, definition: { 'max-length': 1 } }
-    await fetch(policy, { method: 'PUT', headers, body: JSON.stringify(limit) })
-    try {
-      queue = await rabbit.broker.queue(name, { publishLimitMs: 4_000 })
-      const all = ['one', 'two', 'three', 'four']
-      for (const body of all) await queue.publish({ body }, never)
-      // The broker takes one or two more than the limit before it refuses the next.
-      let refused: unknown
-      for (let taken = 0; taken < all.length && refused === undefined; taken++)
-        await take(queue, async (delivery) => {
-          refused = await delivery.fail('corrupt', 'torn').catch((error: unknown) => error)
-        })
-      expect(refused).toMatchObject({ code: 'transient' })
-      const left = [...(await takeAll(url, failedQueue(name))), ...(await takeAll(url, name))]
-      expect(left.map(({ content }) => content.toString()).sort()).toEqual(all.sort())
-    } finally {
-      await fetch(policy, { method: 'DELETE', headers })
-    }
+    await setPolicy(name, `^${failedQueue(name)}$`, { 'max-length': 1 })
+    queue = await rabbit.broker.queue(name, { publishLimitMs: 4_000 })
+    const all = ['one', 'two', 'three', 'four']
+    for (const body of all) await queue.publish({ body }, never)
+    // The broker takes one or two more than the limit before it refuses the next.
+    let refused: unknown
+    for (let taken = 0; taken < all.length && refused === undefined; taken++)
+      await take(queue, async (delivery) => {
+        refused = await delivery.fail('corrupt', 'torn').catch((error: unknown) => error)
+      })
+    expect(refused).toMatchObject({ code: 'transient' })
+    const left = [...(await takeAll(url, failedQueue(name))), ...(await takeAll(url, name))]
+    expect(left.map(({ content }) => content.toString()).sort()).toEqual(all.sort())
   })
 
   it('confirms many messages in flight, each once', async () => {
