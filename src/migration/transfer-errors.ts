@@ -28,17 +28,26 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
   return asDuckfleetError(error)
 }
 
-/** WebAssembly engines have neither time zones nor JSON; see `wasm-attach.ts` for what is opened nevertheless. */
-function advice(complaint: string): string {
-  const [knows, values] = /No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/.test(complaint)
-    ? ['time zones', 'TIMESTAMP WITH TIME ZONE']
-    : /in the json extension|Type with name JSON/.test(complaint)
-      ? ['functions of JSON', 'JSON']
-      : []
-  if (knows === undefined) return ''
+/** What WebAssembly engines lack; see `wasm-attach.ts` for what is opened nevertheless. */
+const LACKED = [
+  {
+    complaint: /No function matches.*TIMESTAMP WITH TIME ZONE|make_timestamptz/,
+    lacked: 'time zones',
+    values: 'TIMESTAMP WITH TIME ZONE',
+  },
+  {
+    complaint: /in the json extension|Type with name JSON/,
+    lacked: 'functions of JSON',
+    values: 'JSON',
+  },
+]
+
+function advice(told: string): string {
+  const found = LACKED.find(({ complaint }) => complaint.test(told))
+  if (found === undefined) return ''
   return (
-    ` (the file is not damaged: the engine that reads it knows no ${knows}. Drop the CHECK, DEFAULT or generated column ` +
-    `that computes with ${values}, with the file attached in the release that wrote it)`
+    ` (the file is not damaged: the engine that reads it knows no ${found.lacked}. Drop the CHECK, DEFAULT or generated ` +
+    `column that computes with ${found.values}, with the file attached in the release that wrote it)`
   )
 }
 

@@ -190,9 +190,13 @@ async function detachAll(connection: Api.DuckDBConnection): Promise<void> {
     `SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> ${literal(HOME_NAME)}`,
   )
   await connection.run('PRAGMA disable_checkpoint_on_shutdown')
-  for (const { name } of attached)
-    if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)
-  await connection.run('PRAGMA enable_checkpoint_on_shutdown')
+  try {
+    for (const { name } of attached)
+      if (typeof name === 'string') await connection.run(`DETACH DATABASE ${ident(name)}`)
+  } finally {
+    // The next new file is whole only once it is checkpointed.
+    await connection.run('PRAGMA enable_checkpoint_on_shutdown')
+  }
 }
 
 /**

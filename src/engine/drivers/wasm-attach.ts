@@ -6,8 +6,8 @@ import type { OpenOptions } from '../protocol.js'
  * An engine binds every CHECK, DEFAULT and generated column of a file while it opens it. What computes with JSON, or with
  * TIMESTAMP WITH TIME ZONE, is in extensions that WebAssembly engines lack, and that native ones load after their first
  * database: so no engine opens a file that calls them, but all can attach it beside a database of their own. In that one
- * macros, and a type for JSON, stand in for what is missing. Nothing is evaluated while a file is bound, its expressions stay as they are, and
- * once it is in use the macros are out of sight.
+ * macros, and a type for JSON, stand in for what is missing. Nothing is evaluated while a file is bound, its expressions
+ * stay as they are, and once it is in use the stand-ins are out of sight.
  */
 
 interface Connection {

@@ -7,7 +7,16 @@ import { textListType } from './query-place.js'
 import { text } from '../sql/row.js'
 import { type Session, SqlError } from '../sql/session.js'
 import { ident, splitList, tokenize } from '../sql/sql.js'
-import { castDoubles, castTo, isNode, type Node, parseSelect, printSelect, sameTree } from './syntax-tree.js'
+import {
+  castDoubles,
+  castTo,
+  isNode,
+  type Node,
+  parseSelect,
+  printExactly,
+  printSelect,
+  sameTree,
+} from './syntax-tree.js'
 import { tableExpressions } from './table-expressions.js'
 import { renderType } from '../sql/types.js'
 
@@ -119,13 +128,10 @@ async function castIn(
   if (!expression) return asItIs
   const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
   const { node, isSure } = await castWithin(expression, known, textList)
-  if (sameTree(tree, selecting(tree, node))) return { sql, isSure }
-  for (const wanted of [selecting(tree, node), selecting(tree, castDoubles(node))]) {
-    const printed = await printSelect(target, wanted)
-    const isSame = sameTree(await parseSelect(target, printed), wanted)
-    if (isSame && printed.startsWith(HEAD)) return { sql: printed.slice(HEAD.length), isSure }
-  }
-  return { sql, isSure: false }
+  const cast = selecting(tree, node)
+  if (sameTree(tree, cast)) return { sql, isSure }
+  const printed = await printExactly(target, cast)
+  return printed?.startsWith(HEAD) ? { sql: printed.slice(HEAD.length), isSure } : { sql, isSure: false }
 }
 
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */

@@ -1,4 +1,12 @@
-import { besideList, type Change, calls, callsIn, type Columns, isNamed } from './meaning-change.js'
+import {
+  beginsList,
+  besideList,
+  type Change,
+  calls,
+  callsIn,
+  type Columns,
+  isNamed,
+} from './meaning-change.js'
 import { isSymbol, isWord, type Token } from '../sql/sql.js'
 
 /** Parts of a date of which there are as many as before. */
@@ -43,7 +51,7 @@ export const FUNCTION_CHANGES: readonly Change[] = [
   {
     probe: `typeof(round(CAST(1 AS INTEGER), 0)) = 'DOUBLE'`,
     holds: (tokens, _, columns) =>
-      callsIn(tokens, ['round']).some((at) => isWhole(firstArgument(tokens, at), columns)),
+      callsIn(tokens, ['round']).some((at) => isWhole(argumentsOf(tokens, at)[0] ?? [], columns)),
     what: 'round of a whole number was a DOUBLE (5.0 as text) and is a whole number (5), which overflows at its limits: write round(CAST(x AS DOUBLE))',
   },
   {
@@ -187,16 +195,23 @@ function endOfCall(tokens: readonly Token[], at: number): number {
   return tokens.length
 }
 
-/** Is an argument of the call plainly a list? */
-/** The tokens of the first argument of the function whose name is at `at`. */
-function firstArgument(tokens: readonly Token[], at: number): readonly Token[] {
+/** The tokens of each argument of the call at `at`. */
+function argumentsOf(tokens: readonly Token[], at: number): readonly (readonly Token[])[] {
+  let last: Token[] = []
+  const all = [last]
   let depth = 0
-  const end = tokens.findIndex((token, i) => {
-    if (i <= at + 1) return false
+  for (const token of tokens.slice(at + 2, endOfCall(tokens, at) - 1)) {
     if (isSymbol(token, '(')) depth++
-    return (isSymbol(token, ')') && depth-- === 0) || (isSymbol(token, ',') && depth === 0)
-  })
-  return tokens.slice(at + 2, end === -1 ? undefined : end)
+    if (isSymbol(token, ')')) depth--
+    if (depth === 0 && isSymbol(token, ',')) all.push((last = []))
+    else last.push(token)
+  }
+  return all
+}
+
+/** Is an argument of the call plainly a list? */
+function takesList(tokens: readonly Token[], at: number, columns: Columns): boolean {
+  return argumentsOf(tokens, at).some(([first, next]) => beginsList(first, next, columns))
 }
 
 /** Does it seem to compute with whole numbers alone? */
@@ -213,15 +228,3 @@ function isWhole(argument: readonly Token[], { integers, decimals, doubles }: Co
 
 /** Functions that give a whole number for whole numbers. */
 const WHOLE = /^(sum|count|min|max|abs|coalesce|sign)$/i
-
-function takesList(tokens: readonly Token[], at: number, { lists }: Columns): boolean {
-  let depth = 0
-  for (let i = at + 1; i < tokens.length; i++) {
-    const [before, token, next] = [tokens[i - 1], tokens[i], tokens[i + 1]]
-    const begins = depth === 1 && (isSymbol(before, '(') || isSymbol(before, ','))
-    if (begins && (isSymbol(token, '[') || (isNamed(token, lists) && !isSymbol(next, '[')))) return true
-    if (isSymbol(token, '(')) depth++
-    if (isSymbol(token, ')') && --depth === 0) return false
-  }
-  return false
-}

@@ -40,15 +40,14 @@ export function callsIn(tokens: readonly Token[], names: readonly string[]): num
 }
 
 /** Does the operator at the places from `first` to `last` stand beside a column of lists, or before a list that is made there? */
-export function besideList(
-  tokens: readonly Token[],
-  first: number,
-  last: number,
-  { lists }: Columns,
-): boolean {
+export function besideList(tokens: readonly Token[], first: number, last: number, columns: Columns): boolean {
   const [before, after, next] = [tokens[first - 1], tokens[last + 1], tokens[last + 2]]
-  const isMade = isSymbol(after, '[') || isWord(after, 'list_value')
-  return isMade || isNamed(before, lists) || (isNamed(after, lists) && !isSymbol(next, '['))
+  return isNamed(before, columns.lists) || isWord(after, 'list_value') || beginsList(after, next, columns)
+}
+
+/** Is the token the beginning of a list that is made there, or a column of lists of which `next` takes no part? */
+export function beginsList(token: Token | undefined, next: Token | undefined, { lists }: Columns): boolean {
+  return isSymbol(token, '[') || (isNamed(token, lists) && !isSymbol(next, '['))
 }
 
 /** Is the token the name of one of these columns? */

@@ -17,17 +17,7 @@ import {
   withQuery,
 } from './query-place.js'
 import { type Session, SqlError } from '../sql/session.js'
-import {
-  castDoubles,
-  castTo,
-  isNode,
-  keyOf,
-  type Node,
-  parseSelect,
-  printSelect,
-  sameTree,
-  withoutShells,
-} from './syntax-tree.js'
+import { castTo, isNode, keyOf, type Node, printExactly, sameTree } from './syntax-tree.js'
 
 /*
  * The same for queries as explicit-casts does for expressions of tables: a text beside other values stays a text. In a
@@ -76,12 +66,8 @@ async function castParsed(target: Session, sql: string, options: CastOptions): P
   const query = await caster.query(frame.query, (inner) => inner)
   const isSure = caster.isSure && !describer.isExhausted
   if (sameTree(frame.query, query)) return { sql, isSure }
-  for (const wanted of [withQuery(frame, query), withQuery(frame, castDoubles(query))]) {
-    const printed = await printSelect(target, wanted)
-    if (sameTree(withoutShells(await parseSelect(target, printed)), withoutShells(wanted)))
-      return { sql: printed, isSure }
-  }
-  return { sql, isSure: false }
+  const printed = await printExactly(target, withQuery(frame, query))
+  return printed === undefined ? { sql, isSure: false } : { sql: printed, isSure }
 }
 
 /** Where an expression stands. */

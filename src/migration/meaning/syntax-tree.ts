@@ -69,8 +69,17 @@ export function castDoubles(tree: Node): Node {
   })
 }
 
+/** SQL that the engine parses to this very tree again, its DOUBLEs as casts where it would not; undefined when there is none. */
+export async function printExactly(session: Session, tree: Node): Promise<string | undefined> {
+  for (const wanted of [tree, castDoubles(tree)]) {
+    const printed = await printSelect(session, wanted)
+    if (sameTree(withoutShells(await parseSelect(session, printed)), withoutShells(wanted))) return printed
+  }
+  return undefined
+}
+
 /** The tree without the `SELECT *` that the engine puts around VALUES each time that it prints them. */
-export function withoutShells(tree: unknown): unknown {
+function withoutShells(tree: unknown): unknown {
   if (!isNode(tree)) return tree
   return changeNodes(tree, (node) => {
     const query = isNode(node['subquery']) ? node['subquery']['node'] : undefined
