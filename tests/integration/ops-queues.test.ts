@@ -181,6 +181,25 @@ describe('duckfleet queues', () => {
     expect(text).not.toContain(`drops what has been in ${small} `)
   })
 
+  it('warns of a policy that keeps short what was made before its oldest message was safe from that', async () => {
+    await withChannel(url, async (channel) => {
+      for (const queue of [small, big])
+        await channel.assertQueue(failedQueue(queue), {
+          arguments: {
+            'x-queue-type': 'quorum',
+            ...(queue === big ? { 'x-overflow': 'reject-publish' } : {}),
+          },
+        })
+    })
+    await setPolicy(small, `^${small}`, { 'max-length': 9 })
+    let told: readonly string[] = []
+    await until(async () => {
+      told = (await queues()).err
+      return told.some((line) => line.includes(`drops the oldest of ${failedQueue(small)} when it is full`))
+    }, 40_000)
+    expect(told.join('\n')).not.toContain(failedQueue(big))
+  })
+
   it('fails with a sentence when the broker is not there', async () => {
     const { status, err } = await queues([], { RABBIT_URL: 'amqp://a:b@127.0.0.1:1' })
     expect(status).toBe(1)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DuckfleetError } from '../../errors.js'
 import type { DepthQuestion } from '../port-depth.js'
 import type { QueueDetails } from './depth-family.js'
-import { lossesOf, policySchema } from './losing-policy.js'
+import { argumentsSchema, lossesOf, policySchema } from './losing-policy.js'
 import { getJson } from './management-http.js'
 import type { ManagementAccess } from './management-http.js'
 import { failedQueue } from './topology.js'
@@ -20,6 +20,7 @@ const item = z.object({
   consumers: count,
   message_bytes_ready: count,
   head_message_timestamp: count,
+  arguments: argumentsSchema,
   effective_policy_definition: policySchema,
   message_stats: z.object({ publish_details: details, ack_details: details }).optional().catch(undefined),
 })
@@ -74,6 +75,6 @@ function detailsOf(read: z.infer<typeof item>, isFailed: boolean): QueueDetails 
     ackRate: acked?.avg_rate ?? acked?.rate ?? none,
     messageBytes: read.message_bytes_ready,
     oldestAt: oldest === undefined ? undefined : oldest * 1000,
-    losses: lossesOf(read.name, isFailed, read.effective_policy_definition),
+    losses: lossesOf(read, isFailed),
   }
 }
