@@ -313,13 +313,16 @@ const CASES: readonly Case[] = [
       'CREATE VIEW extremes AS SELECT greatest(ti, 1) * 100 AS a, least(n, i) AS b, greatest(ub, 1) AS c, greatest(i, true) AS d, least(sm, ti) AS e FROM t',
       'CREATE VIEW rests AS SELECT i % n AS a, d % i AS b, n % 2 AS c, i % 2 AS e, i % 0.3 AS f FROM t',
       'CREATE VIEW given AS SELECT x * 100 AS y FROM (SELECT ti FROM t) q(x)',
+      `CREATE TABLE r(i int, b bigint, x varchar GENERATED ALWAYS AS (round(i, -1)::varchar), y varchar DEFAULT round(25), CHECK (round(b) / 2 < 1000))`,
+      'INSERT INTO r(i, b) VALUES (2147483647, 25), (-7, -1)',
+      'CREATE VIEW rounded AS SELECT round(i, -1) AS a, round(b)::varchar AS b, round(25, -1) AS c, round(i / 2, 1) AS d, round(1.25, 1) AS e FROM r',
       'CREATE MACRO f(x) AS CAST(x AS TINYINT) * 100',
     ],
     checks: [
-      ...['computed', 'chosen', 'extremes', 'rests', 'given'].map(
+      ...['computed', 'chosen', 'extremes', 'rests', 'given', 'r', 'rounded'].map(
         (from) => `SELECT columns(*)::varchar FROM ${from} ORDER BY ALL`,
       ),
-      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('computed', 'chosen', 'extremes', 'rests') ORDER BY table_name, column_index`,
+      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('computed', 'chosen', 'extremes', 'rests', 'rounded') ORDER BY table_name, column_index`,
       'SELECT f(100), typeof(f(100))',
       'SELECT sm, g, x FROM t WHERE sm * 100::int = 3000000',
     ],

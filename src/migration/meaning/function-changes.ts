@@ -49,12 +49,6 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     what: 'fdiv and fmod by 0 were NULL and are inf or nan: write nullif(y, 0)',
   },
   {
-    probe: `typeof(round(CAST(1 AS INTEGER), 0)) = 'DOUBLE'`,
-    holds: (tokens, _, columns) =>
-      callsIn(tokens, ['round']).some((at) => isWhole(argumentsOf(tokens, at)[0] ?? [], columns)),
-    what: 'round of a whole number was a DOUBLE (5.0 as text) and is a whole number (5), which overflows at its limits: write round(CAST(x AS DOUBLE))',
-  },
-  {
     probe: 'contains([10], 1)',
     holds: (tokens, _, columns) =>
       callsIn(tokens, ['contains', 'concat', 'repeat']).some((at) => takesList(tokens, at, columns)),
@@ -213,18 +207,3 @@ function argumentsOf(tokens: readonly Token[], at: number): readonly (readonly T
 function takesList(tokens: readonly Token[], at: number, columns: Columns): boolean {
   return argumentsOf(tokens, at).some(([first, next]) => beginsList(first, next, columns))
 }
-
-/** Does it seem to compute with whole numbers alone? */
-function isWhole(argument: readonly Token[], { integers, decimals, doubles }: Columns): boolean {
-  const isFraction = (token: Token, i: number): boolean =>
-    isNamed(token, decimals) ||
-    isNamed(token, doubles) ||
-    isSymbol(token, '/') ||
-    (token.kind === 'number' && /[.e]/i.test(token.text)) ||
-    /^(DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC)$/i.test(token.text) ||
-    (isSymbol(argument[i + 1], '(') && token.kind === 'word' && !WHOLE.test(token.text))
-  return argument.some((token) => isNamed(token, integers)) && !argument.some(isFraction)
-}
-
-/** Functions that give a whole number for whole numbers. */
-const WHOLE = /^(sum|count|min|max|abs|coalesce|sign)$/i

@@ -20,7 +20,6 @@ export interface Columns {
   readonly nested: ReadonlySet<string>
   readonly enums: ReadonlySet<string>
   readonly decimals: ReadonlySet<string>
-  readonly integers: ReadonlySet<string>
   readonly doubles: ReadonlySet<string>
   readonly dates: ReadonlySet<string>
   readonly timestamps: ReadonlySet<string>

@@ -2,7 +2,6 @@ import { type Catalog, display } from '../catalog/catalog.js'
 import { divisionsIn, mayBeZero, slices } from './kept-meaning.js'
 import { type Session, SqlError } from '../sql/session.js'
 import { besideList, calls, callsIn, type Change, type Columns, isNamed } from './meaning-change.js'
-import { isIntegerName } from '../sql/types.js'
 import { isSymbol, isWord, type Token, tokenize } from '../sql/sql.js'
 import { TEXT_CHANGES } from './text-changes.js'
 import { FUNCTION_CHANGES } from './function-changes.js'
@@ -288,7 +287,6 @@ function columnsOf({ tables }: Catalog): Columns {
     nested: named(({ kind }) => kind === 'map' || kind === 'struct' || kind === 'union'),
     enums: named(({ kind }) => kind === 'enum'),
     decimals: named((type) => type.kind === 'decimal' && type.scale > 0),
-    integers: named((type) => type.kind === 'scalar' && isIntegerName(type.name)),
     doubles: named((type) => type.kind === 'scalar' && /^(DOUBLE|FLOAT)$/.test(type.name)),
     dates: named((type) => type.kind === 'scalar' && type.name === 'DATE'),
     intervals: named((type) => type.kind === 'scalar' && type.name === 'INTERVAL'),

@@ -5,7 +5,7 @@ import { castTo, isNode, type Node, numberNode } from './syntax-tree.js'
 /*
  * Up to 0.8 the number 1 was an INTEGER wherever it stood: beside a SMALLINT or an unsigned number it is one of those now, and
  * overflows with them. UBIGINT and a signed number made a DOUBLE, `%` of a DECIMAL and `greatest` of any fraction too, and
- * `greatest` of integers a BIGINT. The types are written.
+ * `greatest` of integers a BIGINT, `round` of them a DOUBLE. The types are written.
  */
 
 /** Operators that compute with two numbers of one type. */
@@ -31,8 +31,11 @@ function kindOf(node: Node): Kind | undefined {
   return isBinary && BITWISE.test(name) ? 'bitwise' : undefined
 }
 
+const isRound = (node: Node): boolean => node['class'] === 'FUNCTION' && node['function_name'] === 'round'
+
 /** The values of an expression whose types tell which types have to be written. */
 export function numbersIn(node: Node): Node[] {
+  if (isRound(node)) return numbersOf(node).slice(0, 1)
   const kind = kindOf(node)
   const values = kind === undefined ? [] : numbersOf(node)
   const isFraction = values.some((value) => FRACTIONS.test(constantType(value) ?? ''))
@@ -55,6 +58,7 @@ export async function inNumberTypes(node: Node, bind: Bind): Promise<Node> {
     if ('complaint' in found) return node
     types.push(found.type)
   }
+  if (isRound(node)) return ofDouble(node, types)
   const wanted = typeFor(node, types)
   if (wanted === undefined) return withoutZero(withIntegers(node, types), types)
   if (types.every((type) => type === wanted)) return withoutZero(node, types)
@@ -62,6 +66,14 @@ export async function inNumberTypes(node: Node, bind: Bind): Promise<Node> {
     mapValues(node, (value) => (isNull(value) ? value : castTo(wanted, value))),
     [wanted],
   )
+}
+
+/** `round(i, -1)` → `round(CAST(i AS DOUBLE), -1)`: near the limits of its type the target rounds to another number. */
+function ofDouble(node: Node, [type = '']: readonly string[]): Node {
+  const [value, ...digits] = numbersOf(node)
+  return INTEGERS.test(type) || type === 'HUGEINT'
+    ? { ...node, children: [castTo('DOUBLE', value), ...digits] }
+    : node
 }
 
 /** With the types of its whole numbers beside those that are narrow. */
