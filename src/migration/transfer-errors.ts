@@ -5,6 +5,11 @@ import { SqlError } from './sql/session.js'
 const NO_DAMAGE =
   /^(?:Error: |Opening the database failed with error: )*(?:Binder|Catalog|Parser|Syntax|Not implemented|Conversion|Constraint|Dependency|Invalid Input|Mismatch Type|Missing Extension|Out of Range|Parameter Not Resolved|Permission|Sequence|Settings) Error/i
 
+/** Does an engine say this of a file that is damaged? Memory that is short is another matter. */
+export function tellsDamage(complaint: string): boolean {
+  return !NO_DAMAGE.test(complaint)
+}
+
 /** What the source engine refuses to read is damaged or not understood: never a reason to go on without it. */
 export function sourceError(error: unknown, what: string): DuckfleetError {
   if (error instanceof SqlError && /Out of Memory/i.test(error.message))
@@ -15,7 +20,7 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
         cause: error,
       },
     )
-  if (error instanceof SqlError && NO_DAMAGE.test(error.message))
+  if (error instanceof SqlError && !tellsDamage(error.message))
     return new DuckfleetError(
       'unsupported',
       `${what} cannot be read: ${error.message}${advice(error.message)}`,

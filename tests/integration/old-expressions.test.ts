@@ -1,3 +1,5 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { fixture } from '../support/fixtures.js'
@@ -106,3 +108,17 @@ it.each(['0.7.1', '0.8.1'])(
     expect(warnings[0]).toMatch(/generated column main\.t\.g is carried, but its values were not compared/)
   },
 )
+
+it('a file with casts to JSON is called damaged where a block of it is, although JSON is what it lacks first', async () => {
+  const bytes = await readFile(path.join(await fixture('made'), 'json-0.8.1.duckdb'))
+  const block = 262_144
+  bytes.fill(0, 3 * 4096 + block, 3 * 4096 + 2 * block)
+  const folder = await mkdtemp(path.join(tmpdir(), 'duckfleet-damaged-'))
+  try {
+    const file = path.join(folder, 'damaged.duckdb')
+    await writeFile(file, bytes)
+    await expect(rig.upgrade(file, { release: '1.5.6' })).rejects.toMatchObject({ code: 'corrupt' })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})

@@ -47,13 +47,21 @@ it('macros stand in for what is missing while the file is attached', () => {
 
 it('whatever else is wrong is said as it is', () => {
   const complaint = noMatch('-(TIMESTAMP WITH TIME ZONE, INTERVAL)')
-  const anew = (): { query(sql: string): void; close(): void } => ({
-    close: () => undefined,
-    query(sql) {
-      if (sql.startsWith('ATTACH')) throw new Error('IO Error: Checksum mismatch')
-    },
-  })
-  expect(() => attachInstead(anew, { path: 'a.duckdb', mode: 'read' }, complaint)).toThrow(complaint)
+  const attachedWith = (other: Error): string =>
+    attachInstead(
+      () => ({
+        close: () => undefined,
+        query(sql) {
+          if (sql.startsWith('ATTACH')) throw other
+        },
+      }),
+      { path: 'a.duckdb', mode: 'read' },
+      complaint,
+    )
+  expect(() => attachedWith(new Error('Parser Error: syntax error at or near "ATTACH"'))).toThrow(complaint)
+  // The file does not get that far before.
+  const damage = new Error('IO Error: Checksum mismatch')
+  expect(() => attachedWith(damage)).toThrow(damage)
   expect(lacksExtension(noMatch('timezone(VARCHAR, TIMESTAMP)'))).toBe(true)
   expect(lacksExtension(complaint)).toBe(true)
   const late =

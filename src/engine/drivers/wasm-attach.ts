@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path'
 import { ident, literal, splitList } from '../../migration/sql/sql.js'
+import { tellsDamage } from '../../migration/transfer-errors.js'
 import type { OpenOptions } from '../protocol.js'
 
 /*
@@ -46,6 +47,8 @@ export function attachInstead(
         types.add(type)
         continue
       }
+      // Which shows only now that the engine gets so far.
+      if (tellsDamage(messageOf(error))) throw error
       const missing = missingFunction(error)
       // One macro takes one number of arguments, and 0.6 lets no macro have the name of a function.
       if (missing === undefined || standIns.get(missing.name) === missing.count) throw complaint
@@ -69,7 +72,11 @@ export function lacksExtension(error: unknown): boolean {
 }
 
 function missingType(error: unknown): string | undefined {
-  return /Type with name (JSON) does not exist/.exec(error instanceof Error ? error.message : '')?.[1]
+  return /Type with name (JSON) does not exist/.exec(messageOf(error))?.[1]
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
 }
 
 interface Missing {
@@ -81,7 +88,7 @@ interface Missing {
 }
 
 function missingFunction(error: unknown): Missing | undefined {
-  const message = error instanceof Error ? error.message : ''
+  const message = messageOf(error)
   const [, refused, types = ''] =
     /No function matches the given name and argument types '([^'(]+)\(([^']*)\)'/.exec(message) ?? []
   if (refused !== undefined) return { name: refused, count: splitList(types).length, corrected: false }
