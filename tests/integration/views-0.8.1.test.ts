@@ -316,16 +316,27 @@ const CASES: readonly Case[] = [
       `CREATE TABLE r(i int, b bigint, x varchar GENERATED ALWAYS AS (round(i, -1)::varchar), y varchar DEFAULT round(25), CHECK (round(b) / 2 < 1000))`,
       'INSERT INTO r(i, b) VALUES (2147483647, 25), (-7, -1)',
       'CREATE VIEW rounded AS SELECT round(i, -1) AS a, round(b)::varchar AS b, round(25, -1) AS c, round(i / 2, 1) AS d, round(1.25, 1) AS e FROM r',
+      'CREATE VIEW by_name AS SELECT multiply(ti, 100) AS a, add(ti, 100) AS b, subtract(200, ti) AS c, divide(sm, 7) AS d, multiply(ub, 70000) AS e FROM t',
+      'CREATE TABLE n(sm smallint, g varchar GENERATED ALWAYS AS (multiply(sm, 100)::varchar), CHECK (multiply(sm, 100) < 5000000))',
+      'INSERT INTO n(sm) VALUES (30000), (NULL)',
       'CREATE MACRO f(x) AS CAST(x AS TINYINT) * 100',
     ],
     checks: [
-      ...['computed', 'chosen', 'extremes', 'rests', 'given', 'r', 'rounded'].map(
+      ...['computed', 'chosen', 'extremes', 'rests', 'given', 'r', 'rounded', 'by_name', 'n'].map(
         (from) => `SELECT columns(*)::varchar FROM ${from} ORDER BY ALL`,
       ),
-      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('computed', 'chosen', 'extremes', 'rests', 'rounded') ORDER BY table_name, column_index`,
+      `SELECT column_name, data_type FROM duckdb_columns() WHERE table_name IN ('computed', 'chosen', 'extremes', 'rests', 'rounded', 'by_name', 'n') ORDER BY table_name, column_index`,
       'SELECT f(100), typeof(f(100))',
       'SELECT sm, g, x FROM t WHERE sm * 100::int = 3000000',
     ],
+  },
+  {
+    name: 'generated_unions',
+    setup: [
+      'CREATE TABLE t(i int, u UNION(a int, b varchar) GENERATED ALWAYS AS (union_value(a := i)))',
+      'INSERT INTO t(i) VALUES (1), (NULL)',
+    ],
+    checks: ['SELECT i, u::varchar FROM t'],
   },
 ]
 

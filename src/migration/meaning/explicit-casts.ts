@@ -40,7 +40,7 @@ export function mayMixValues(table: Table): boolean {
 }
 
 const MIXING =
-  /[=<>[%*+&|-]|\/\/|\b(CASE|IN|IF|COALESCE|IFNULL|NULLIF|BETWEEN|VALUES|GREATEST|LEAST|MOD|ROUND|XOR|USING|NATURAL|ANY|ALL|SOME|DISTINCT|UNION|INTERSECT|EXCEPT|(LIST|ARRAY)_\w+)\b/i
+  /[=<>[%*+&|-]|\/\/|\b(CASE|IN|IF|COALESCE|IFNULL|NULLIF|BETWEEN|VALUES|GREATEST|LEAST|MOD|ADD|SUBTRACT|MULTIPLY|DIVIDE|ROUND|XOR|USING|NATURAL|ANY|ALL|SOME|DISTINCT|UNION|INTERSECT|EXCEPT|(LIST|ARRAY)_\w+)\b/i
 
 /** May a text hold something that needs one type for several values? */
 export function mayMix(sql: string): boolean {

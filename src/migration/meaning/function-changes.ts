@@ -5,6 +5,7 @@ import {
   calls,
   callsIn,
   type Columns,
+  endOfCall,
   isNamed,
 } from './meaning-change.js'
 import { isSymbol, isWord, type Token } from '../sql/sql.js'
@@ -58,6 +59,7 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     probe: 'list_concat(CAST(NULL AS INTEGER[]), CAST(NULL AS INTEGER[])) IS NULL',
     holds: (tokens, sql, columns) =>
       calls('list_concat', 'list_cat', 'array_concat', 'array_cat')(tokens, sql, columns) ||
+      callsIn(tokens, ['add']).some((at) => takesList(tokens, at, columns)) ||
       tokens.some((token, i) => isSymbol(token, '+') && besideList(tokens, i, i, columns)),
     what: 'list_concat and + of lists that are all NULL were NULL and are []',
   },
@@ -95,6 +97,11 @@ export const FUNCTION_CHANGES: readonly Change[] = [
       callsIn(tokens, ['to_json', 'json_quote', 'json_object', 'json_array', 'row_to_json']).length > 0 &&
       tokens.some((token) => isNamed(token, decimals) || /^(DECIMAL|NUMERIC|HUGEINT|sum)$/i.test(token.text)),
     what: 'a HUGEINT (as sum gives) or DECIMAL was written into JSON as a DOUBLE is (1.0, 1.5) and is as it is (1, 1.50)',
+  },
+  {
+    probe: `formatReadableDecimalSize(1000) = '1KB'`,
+    holds: calls('formatreadabledecimalsize'),
+    what: "formatReadableDecimalSize wrote '1KB' and writes '1.0 kB'",
   },
   {
     probe: `bar(1, 0, 10, 5) = '▌'`,
@@ -179,31 +186,14 @@ export const FUNCTION_CHANGES: readonly Change[] = [
   },
 ]
 
-/** The place behind the bracket that closes the call at `at`. */
-function endOfCall(tokens: readonly Token[], at: number): number {
-  let depth = 0
-  for (let i = at + 1; i < tokens.length; i++) {
-    if (isSymbol(tokens[i], '(')) depth++
-    if (isSymbol(tokens[i], ')') && --depth === 0) return i + 1
-  }
-  return tokens.length
-}
-
-/** The tokens of each argument of the call at `at`. */
-function argumentsOf(tokens: readonly Token[], at: number): readonly (readonly Token[])[] {
-  let last: Token[] = []
-  const all = [last]
-  let depth = 0
-  for (const token of tokens.slice(at + 2, endOfCall(tokens, at) - 1)) {
-    if (isSymbol(token, '(')) depth++
-    if (isSymbol(token, ')')) depth--
-    if (depth === 0 && isSymbol(token, ',')) all.push((last = []))
-    else last.push(token)
-  }
-  return all
-}
-
 /** Is an argument of the call plainly a list? */
 function takesList(tokens: readonly Token[], at: number, columns: Columns): boolean {
-  return argumentsOf(tokens, at).some(([first, next]) => beginsList(first, next, columns))
+  let depth = 0
+  for (let i = at + 1; i < endOfCall(tokens, at) - 1; i++) {
+    if (isSymbol(tokens[i], '(')) depth++
+    if (isSymbol(tokens[i], ')')) depth--
+    const isFirst = i === at + 1 || isSymbol(tokens[i], ',')
+    if (depth === 1 && isFirst && beginsList(tokens, i + 1, columns)) return true
+  }
+  return false
 }

@@ -38,15 +38,30 @@ export function callsIn(tokens: readonly Token[], names: readonly string[]): num
   )
 }
 
-/** Does the operator at the places from `first` to `last` stand beside a column of lists, or before a list that is made there? */
-export function besideList(tokens: readonly Token[], first: number, last: number, columns: Columns): boolean {
-  const [before, after, next] = [tokens[first - 1], tokens[last + 1], tokens[last + 2]]
-  return isNamed(before, columns.lists) || isWord(after, 'list_value') || beginsList(after, next, columns)
+/** The place behind the bracket that closes the call at `at`. */
+export function endOfCall(tokens: readonly Token[], at: number): number {
+  let depth = 0
+  for (let i = at + 1; i < tokens.length; i++) {
+    if (isSymbol(tokens[i], '(')) depth++
+    if (isSymbol(tokens[i], ')') && --depth === 0) return i + 1
+  }
+  return tokens.length
 }
 
-/** Is the token the beginning of a list that is made there, or a column of lists of which `next` takes no part? */
-export function beginsList(token: Token | undefined, next: Token | undefined, { lists }: Columns): boolean {
-  return isSymbol(token, '[') || (isNamed(token, lists) && !isSymbol(next, '['))
+/** Does the operator at the places from `first` to `last` stand beside a column of lists, or before a list that is made there? */
+export function besideList(tokens: readonly Token[], first: number, last: number, columns: Columns): boolean {
+  return isNamed(tokens[first - 1], columns.lists) || beginsList(tokens, last + 1, columns)
+}
+
+/** Does a list begin at the place: one that is made there, or a column of lists? Not where a part of it is taken. */
+export function beginsList(tokens: readonly Token[], at: number, columns: Columns): boolean {
+  const [token, next] = [tokens[at], tokens[at + 1]]
+  if (isNamed(token, columns.lists)) return !isSymbol(next, '[')
+  // As tables and macros print `[1]`: main.list_value(1).
+  if (isWord(token, 'MAIN') && isSymbol(next, '.')) return beginsList(tokens, at + 2, columns)
+  const end = endOfCall(tokens, at)
+  const isCast = isWord(token, 'CAST') && isSymbol(tokens[end - 3], '[') && isSymbol(tokens[end - 2], ']')
+  return isSymbol(token, '[') || ((isCast || isWord(token, 'LIST_VALUE')) && !isSymbol(tokens[end], '['))
 }
 
 /** Is the token the name of one of these columns? */

@@ -9,7 +9,7 @@ import { castTo, isNode, type Node, numberNode } from './syntax-tree.js'
  */
 
 /** Operators that compute with two numbers of one type. */
-const ARITHMETIC = /^([-+*%]|\/\/|mod)$/
+const ARITHMETIC = /^([-+*%]|\/\/|mod|add|subtract|multiply|divide)$/
 const REST = /^(%|mod)$/
 const BITWISE = /^([&|]|<<|>>|xor)$/
 
