@@ -174,7 +174,27 @@ it('the new file is compared with what the WAL holds, not with what an engine ma
     ['CREATE TABLE t (d DOUBLE)', `INSERT INTO t VALUES (0.0), ('-0.0'::DOUBLE), (0.0)`],
     { killed: true },
   )
-  await expect(rig.upgrade(file, NEWEST)).rejects.toMatchObject({ code: 'difference' })
+  await expect(rig.upgrade(file, NEWEST)).rejects.toMatchObject({
+    code: 'difference',
+    message: expect.stringMatching(/column main\.t\.d has other values .*: the signs of its zeros/) as string,
+  })
+})
+
+it('a run of -0.0 and 0.0 is carried', async () => {
+  const zeros = `CASE i % 5 WHEN 0 THEN '-0.0'::DOUBLE WHEN 4 THEN i ELSE 0 END`
+  const file = await make(
+    [
+      'CREATE TABLE t (d DOUBLE, f FLOAT, s STRUCT(d DOUBLE), l FLOAT[])',
+      `INSERT INTO t SELECT ${zeros}, ${zeros}, {d: ${zeros}}, [${zeros}, 1] FROM range(20000) r(i)`,
+    ],
+    { killed: true },
+  )
+  const counts = ['d', 'f', 's.d', 'l[1]'].map(
+    (value) => `count(*) FILTER (WHERE signbit(${value}))::INTEGER`,
+  )
+  await rig.upgrade(file, NEWEST, {}, async (target) => {
+    for (const count of counts) expect(await readFrom(target, `SELECT ${count} FROM t`)).toEqual(['4000'])
+  })
 })
 
 describe('types and macros of CHECKs and generated columns', () => {

@@ -331,6 +331,18 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'zeros_of_both_signs',
+    setup: [
+      ...KEPT_IN_WAL,
+      'CREATE TABLE t(d double, f float)',
+      `INSERT INTO t SELECT CASE i % 5 WHEN 0 THEN '-0.0'::double WHEN 4 THEN i ELSE 0 END, NULL FROM range(20000) r(i)`,
+      'UPDATE t SET f = d',
+    ],
+    checks: [
+      `SELECT (count(*) FILTER (WHERE d::varchar = '-0.0'))::varchar, (count(*) FILTER (WHERE f::varchar = '-0.0'))::varchar FROM t`,
+    ],
+  },
+  {
     name: 'generated_unions',
     setup: [
       'CREATE TABLE t(i int, u UNION(a int, b varchar) GENERATED ALWAYS AS (union_value(a := i)))',

@@ -200,7 +200,11 @@ function remake(table: string, definition: string, columns = '*'): string[] {
 
 /** Changes that files of both kinds can suffer; the objects have the same names in both. */
 const COMMON: readonly CatalogMutation[] = [
-  { what: 'a value', named: /main\.plain/, statements: [`UPDATE plain SET note = 'note 9' WHERE id = 3`] },
+  {
+    what: 'a value',
+    named: /column main\.plain\.note/,
+    statements: [`UPDATE plain SET note = 'note 9' WHERE id = 3`],
+  },
   {
     what: 'a value becomes NULL',
     named: /main\.plain\.note/,
@@ -208,7 +212,7 @@ const COMMON: readonly CatalogMutation[] = [
   },
   {
     what: 'a value of the same length in a key column',
-    named: /main\.parents/,
+    named: /column main\.parents\.name/,
     statements: [`UPDATE parents SET name = 'two' WHERE id = 1`],
   },
   {
@@ -456,7 +460,7 @@ export const catalogMutations: readonly CatalogMutation[] = [
   ...COMMON,
   {
     what: '-0.0 becomes 0.0',
-    named: /main\.vals/,
+    named: /column main\.vals\.d .*: the signs of its zeros/,
     // UPDATE leaves a value alone that is equal.
     statements: [
       'CREATE TEMP TABLE changed AS SELECT * REPLACE (0.0::DOUBLE AS d) FROM vals WHERE id = 2',
@@ -466,12 +470,12 @@ export const catalogMutations: readonly CatalogMutation[] = [
   },
   {
     what: 'a list of NULL becomes empty',
-    named: /main\.vals/,
+    named: /column main\.vals\.list/,
     statements: ['UPDATE vals SET list = [] WHERE id = 4'],
   },
   {
     what: 'a month becomes 30 days',
-    named: /main\.vals/,
+    named: /column main\.vals\.spans/,
     statements: [`UPDATE vals SET spans = [INTERVAL '30 days', INTERVAL '30 days'] WHERE id = 1`],
   },
   {

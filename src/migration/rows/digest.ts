@@ -32,10 +32,16 @@ export function digestQuery(relation: string, terms: readonly DigestTerm[], chai
   return `SELECT CAST(count(*) AS VARCHAR) AS n, ${sum(row)} AS s, CAST(bit_xor(${row}) AS VARCHAR) AS x${sums.join('')} FROM ${relation}`
 }
 
-/** SQL that gives a fingerprint of each column, `f0`, `f1` …, comparable across engines: to say which one differs. */
+/**
+ * SQL that tells which column differs within one engine: of each column `f0`, `f1` … what {@link digestQuery} compares, and
+ * `p0`, `p1` … the same without the sign of a zero.
+ */
 export function columnsQuery(relation: string, terms: readonly DigestTerm[]): string {
-  const fingerprints = terms.map((term, i) => `${sum(portable(term))} AS f${i}`)
-  return `SELECT ${fingerprints.join(', ')} FROM ${relation}`
+  const sums = terms.map((term, i) => {
+    const seen = sum(`hash(${hashable(term).join(', ')})`)
+    return `${seen} AS f${i}, ${isFraction(term) ? sum(portable(term)) : seen} AS p${i}`
+  })
+  return `SELECT ${sums.join(', ')} FROM ${relation}`
 }
 
 /** How many sums {@link digestQuery} gives for so many terms. */
@@ -64,8 +70,7 @@ function hashable({ value, type, cast = false, alias = false }: DigestTerm): str
   if (alias && type.kind === 'list') return [hashAndText(value)]
   switch (type.kind) {
     case 'scalar':
-      if (type.name === 'FLOAT' || type.name === 'DOUBLE')
-        return [value, `CASE WHEN ${value} = 0 THEN CAST(${value} AS VARCHAR) END`]
+      if (isFraction({ type })) return [value, `CASE WHEN ${value} = 0 THEN CAST(${value} AS VARCHAR) END`]
       return [value]
     case 'decimal':
       return [value]
@@ -86,6 +91,10 @@ function hashable({ value, type, cast = false, alias = false }: DigestTerm): str
     default:
       return type satisfies never
   }
+}
+
+function isFraction({ type }: Pick<DigestTerm, 'type'>): boolean {
+  return type !== 'opaque' && type.kind === 'scalar' && /^(FLOAT|DOUBLE)$/.test(type.name)
 }
 
 /** A hash that every engine computes alike: of the value, of a text's length (`hash` of text changed in 1.x), else of its being there. */
