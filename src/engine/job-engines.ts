@@ -52,6 +52,7 @@ export class JobEngines implements Engines {
     private readonly bytes: number,
     readonly wal: Engines['wal'],
     signal: AbortSignal,
+    private readonly withoutRuns: boolean,
   ) {
     this.source = request.source
     const onAbort = (): void => {
@@ -73,10 +74,11 @@ export class JobEngines implements Engines {
     reader: InstalledEngine,
     writer: InstalledEngine,
     signal: AbortSignal,
+    withoutRuns = false,
   ): Promise<JobEngines> {
     const wal = await readWal(`${request.source}.wal`)
     const { size } = await stat(request.source)
-    return new JobEngines(slot, request, reader, writer, size + (wal?.size ?? 0), wal, signal)
+    return new JobEngines(slot, request, reader, writer, size + (wal?.size ?? 0), wal, signal, withoutRuns)
   }
 
   get catalogs(): Engines['catalogs'] {
@@ -289,6 +291,7 @@ export class JobEngines implements Engines {
       threads: threadsFor(this.bytes, threads),
       memoryLimit: this.memoryOf(engine),
       storageVersion: storageVersionFor(header, target),
+      withoutRuns: this.withoutRuns,
     }
   }
 

@@ -27,6 +27,8 @@ export interface OpenOptions {
   /** The job's folder, for what the engine spills. */
   readonly folder: string
   readonly storageVersion: string | undefined
+  /** Writes no runs of equal values as one: -0.0 and 0.0 count as equal there. For targets from 1.2 on. */
+  readonly withoutRuns?: boolean
   /** The name of the database for statements of its own, where the driver can choose it. */
   readonly name?: string | undefined
 }

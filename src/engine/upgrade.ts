@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { asDuckfleetError, DuckfleetError } from '../errors.js'
 import { clone } from '../migration/clone.js'
 import { readThrough, verifyClone } from '../migration/clone-verify.js'
@@ -5,6 +6,7 @@ import { compareOld, readThroughOld } from '../migration/compare-old.js'
 import type { Hooks } from '../migration/ports.js'
 import { Stopwatch } from '../migration/stopwatch.js'
 import { type Step, transfer } from '../migration/transfer.js'
+import { FractionsDiffer } from '../migration/verify/compare.js'
 import type { StorageHeader } from '../migration/file/header.js'
 import { compareReleases, newestVersionOf } from '../migration/file/releases.js'
 import type { CheckFile, Target, UpgradeFile, UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
@@ -43,12 +45,22 @@ export interface Upgrader {
 export function createUpgrader(options: UpgraderOptions): Upgrader {
   const slot = new EngineSlot(options.slotFolder, options.onEngineLost)
   return {
-    upgrade: (request, signal) =>
-      run(slot, options, request, signal, (engines, watch) =>
-        request.header.storageVersion < FIRST_STABLE
-          ? moved(transfer(engines, request.verify, watch, options.hooks))
-          : clone(engines, request.verify, watch, options.hooks),
-      ),
+    upgrade: async (request, signal) => {
+      const make = (withoutRuns: boolean): Promise<UpgradeResult> =>
+        run(slot, { ...options, withoutRuns }, request, signal, (engines, watch) =>
+          request.header.storageVersion < FIRST_STABLE
+            ? moved(transfer(engines, request.verify, watch, options.hooks))
+            : clone(engines, request.verify, watch, options.hooks),
+        )
+      try {
+        return await make(false)
+      } catch (error) {
+        if (!(error instanceof FractionsDiffer)) throw error
+        // Not from the beginning: files without runs can be many times as big.
+        await rm(request.destination)
+        return await make(true)
+      }
+    },
     check: (request, signal) =>
       run(slot, options, request, signal, (engines) =>
         request.header.storageVersion < FIRST_STABLE
@@ -112,7 +124,7 @@ async function moved(outcome: ReturnType<typeof transfer>): Promise<Counts> {
 
 async function run(
   slot: EngineSlot,
-  options: UpgraderOptions,
+  options: UpgraderOptions & { readonly withoutRuns?: boolean },
   request: UpgradeRequest,
   signal: AbortSignal,
   work: (engines: JobEngines, watch: Stopwatch<Step>) => Promise<Counts>,
@@ -121,7 +133,7 @@ async function run(
   const { reader, writer } = chooseEngines(options, request)
   if (request.header.storageVersion >= FIRST_STABLE) await checkWals(request.source, signal)
   const watch = new Stopwatch<Step>()
-  const engines = await JobEngines.create(slot, request, reader, writer, signal)
+  const engines = await JobEngines.create(slot, request, reader, writer, signal, options.withoutRuns)
   try {
     const counts = await work(engines, watch)
     const total = Math.round(performance.now() - start)

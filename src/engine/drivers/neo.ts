@@ -43,7 +43,7 @@ export function loadNeo(modulePath: string, root: string): EngineDriver {
     return session
   }
   const instanceFor = async (options: OpenOptions): Promise<Instance> => {
-    const key = JSON.stringify([options.memoryLimit, options.threads])
+    const key = JSON.stringify([options.memoryLimit, options.threads, options.withoutRuns])
     if (shared && (sessions.size > 0 || shared.key === key)) return shared
     if (shared) close(shared.engine)
     const instance = { key, ...(await createInstance(api, options, root)) }
@@ -113,8 +113,7 @@ async function createInstance(
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
     // Parquet files are read from the disk each time: what is verified is the file, not what the engine kept of it.
     await setWhereKnown(connection, 'enable_external_file_cache', 'false')
-    // A run of -0.0 and 0.0 would be kept as one of them. (A segment that holds nothing else still is.)
-    await setWhereKnown(connection, 'disabled_compression_methods', `'rle'`)
+    if (options.withoutRuns) await setWhereKnown(connection, 'disabled_compression_methods', `'rle'`)
     await connection.run(`ATTACH ':memory:' AS ${ident(HOME_NAME)}`)
     await connection.run(`USE ${HOME}`)
     await connection.run('DETACH memory')

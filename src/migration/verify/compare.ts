@@ -2,6 +2,7 @@ import { DuckfleetError } from '../../errors.js'
 import { chainCount, columnsQuery, digestQuery, type DigestTerm } from '../rows/digest.js'
 import { text } from '../sql/row.js'
 import type { Row, Session } from '../sql/session.js'
+import { renderType } from '../sql/types.js'
 
 /** What a {@link digestQuery} gave. */
 export interface Digest {
@@ -55,8 +56,9 @@ export async function compareWithin(
   if (left.content === right.content) return
   const found = await columnThatDiffers(session, columns, left, right)
   if (found === undefined) throw otherValues(`table ${table}`, left, right)
-  const { column, inSigns } = found
-  throw otherValues(`column ${table}.${column}`, left, right, inSigns ? SIGNS : explain(column))
+  const { column, type, inSigns } = found
+  const error = otherValues(`column ${table}.${column}`, left, right, inSigns ? SIGNS : explain(column))
+  throw holdsFraction(type) ? new FractionsDiffer(error.message) : error
 }
 
 /**
@@ -96,13 +98,31 @@ const SIGNS =
   ': the signs of its zeros. DuckDB keeps one sign for as many rows as it stores together when all of them are 0: with the ' +
   'release that wrote the file, make them alike (add 0 to the column), or keep the column as text'
 
-/** Undefined where the columns hold the same values, in other rows. `inSigns`: only zeros differ, in their signs. */
+/** Values that hold FLOATs or DOUBLEs differ: maybe only in the signs of zeros, which a target loses that writes runs. */
+export class FractionsDiffer extends DuckfleetError {
+  constructor(message: string) {
+    super('difference', message)
+  }
+}
+
+function holdsFraction(type: DigestTerm['type'] | undefined): boolean {
+  return type === 'opaque' || (type !== undefined && /\b(FLOAT|DOUBLE)\b/.test(renderType(type)))
+}
+
+interface ColumnDifference {
+  readonly column: string
+  readonly type: DigestTerm['type'] | undefined
+  /** Do only zeros differ, in their signs? */
+  readonly inSigns: boolean
+}
+
+/** Undefined where the columns hold the same values, in other rows. */
 async function columnThatDiffers(
   session: Session,
   columns: readonly string[],
   left: Digested,
   right: Digested,
-): Promise<{ readonly column: string; readonly inSigns: boolean } | undefined> {
+): Promise<ColumnDifference | undefined> {
   const rows = await Promise.all(
     [left, right].map(({ relation, terms }) => session.query(columnsQuery(relation, terms))),
   )
@@ -110,7 +130,8 @@ async function columnThatDiffers(
   const differs = (sum: string): boolean => a?.[sum] !== b?.[sum]
   const at = columns.findIndex((_, i) => differs(`f${i}`))
   const column = columns[at]
-  return column === undefined ? undefined : { column, inSigns: !differs(`p${at}`) }
+  if (column === undefined) return undefined
+  return { column, type: left.terms[at]?.type, inSigns: !differs(`p${at}`) }
 }
 
 function only([row]: readonly Row[]): Row {
