@@ -77,8 +77,8 @@ export interface Published {
  *
  * Keys are relative to the store's root. One that leaves it (`..`, absolute, through a symbolic link) is refused
  * with code `usage`, by every operation. All operations reject with a DuckfleetError: `usage` where trying again gives the
- * same (missing, not permitted, read-only, destination exists), `transient` where it may not (network, no space,
- * changed while it was read), `aborted` when the signal fired. Nothing of an aborted or failed operation is left
+ * same (missing, not permitted by the file system, read-only, destination exists), `transient` where it may not (network,
+ * credentials refused, no space, changed while it was read), `aborted` when the signal fired. Nothing of an aborted or failed operation is left
  * at the destination. Retries are the caller's business: adapters only say what kind of error it is.
  */
 export interface Store {
