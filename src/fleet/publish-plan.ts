@@ -6,7 +6,7 @@ import type { Tracker } from '../tracker/port.js'
 import { serializeMessage } from './message.js'
 import { messageFor } from './publish-message.js'
 import type { MessageRules } from './publish-message.js'
-import { destinationKey, fileBelow, prefixOf } from './publish-template.js'
+import { destinationKey, fileBelow, mixesSites, prefixOf } from './publish-template.js'
 import type { PublishLayout } from './publish-template.js'
 
 const SUFFIX = '.duckdb'
@@ -116,14 +116,27 @@ interface Prefix {
   readonly loose: boolean
 }
 
-function prefixesOf({ route, layout }: PublishRules, tracker: Tracker): readonly Prefix[] {
-  if (route === 's3-s3' || route === 's3-efs')
-    return [{ prefix: prefixOf(layout.s3Prefix, tracker), loose: false }]
-  const prefixes = layout.efsFolders.map((template): Prefix => ({
+function prefixesOf(rules: PublishRules, tracker: Tracker): readonly Prefix[] {
+  const ofEfs = readsEfs(rules)
+  const prefixes = sourcesOf(rules).map((template): Prefix => ({
     prefix: prefixOf(template, tracker),
-    loose: !template.includes('{site}'),
+    loose: ofEfs && !template.includes('{site}'),
   }))
   return [...new Map(prefixes.map((one) => [one.prefix, one])).values()]
+}
+
+function readsEfs({ route }: PublishRules): boolean {
+  return route === 'efs-efs' || route === 'efs-s3'
+}
+
+function sourcesOf(rules: PublishRules): readonly string[] {
+  return readsEfs(rules) ? rules.layout.efsFolders : [rules.layout.s3Prefix]
+}
+
+/** Whether a tracker's destinations may be those of one with the same id in another site. */
+export function sharesDestinations(rules: PublishRules): boolean {
+  // There, a file keeps its name.
+  return rules.route !== 'efs-efs' && mixesSites(sourcesOf(rules), rules.layout.destination)
 }
 
 /** Every database once, also where one folder lies in the other. */

@@ -232,6 +232,43 @@ describe('what cannot be published', () => {
     expect((await publish({ trackers: [ONE], source })).bodies).toHaveLength(2)
   })
 
+  it('sends no files of a second site that would replace those of the first', async () => {
+    const twin = { ...ONE, site: '57' }
+    const sources = {
+      's3-s3': '{site}/{tracker}/',
+      'efs-s3': '{site}/{tracker}/',
+      's3-efs': '{site}/{tracker}/',
+    }
+    const source = fakeStore({
+      [`56/${ONE.id}/a.duckdb`]: { size: 1 },
+      [`57/${ONE.id}/a.duckdb`]: { size: 2 },
+      '71/600700800900100/a.duckdb': { size: 3 },
+    })
+    for (const [route, from] of Object.entries(sources)) {
+      const layout = { s3Prefix: from, efsFolders: [from], destination: '{tracker}/{file}' }
+      const options = { route: route as keyof typeof sources, layout }
+      const { problems, sent } = await publish({ trackers: [ONE, twin, TWO], source, options })
+      expect(sent.map(({ sourceKey }) => sourceKey).sort()).toEqual([
+        `56/${ONE.id}/a.duckdb`,
+        '71/600700800900100/a.duckdb',
+      ])
+      expect(problems).toEqual([
+        { tracker: twin, message: expect.stringContaining('put {site} into DESTINATION_KEY') as string },
+      ])
+    }
+    const layout = {
+      s3Prefix: '{tracker}/',
+      efsFolders: ['{site}/{tracker}/'],
+      destination: '{tracker}/{file}',
+    }
+    const { problems } = await publish({
+      trackers: [ONE, twin],
+      source,
+      options: { route: 'efs-efs', layout },
+    })
+    expect(problems).toEqual([])
+  })
+
   it('names a file whose destination would be itself, and one whose key no worker would take', async () => {
     const layout = { s3Prefix: '{site}/{tracker}/', efsFolders: [], destination: '{site}/{tracker}/{file}' }
     const itself = await publish({
