@@ -41,6 +41,8 @@ export interface ListedFile {
   readonly size: number
   /** Opaque; changes whenever the bytes change, like that of {@link StoredFile}. Empty for what cannot be looked at. */
   readonly version: string
+  /** No file, but a symbolic link to a folder elsewhere: what lies in it is not listed. */
+  readonly unfollowed?: true
 }
 
 /** Told of every piece that was moved: bytes since the last call. Called often: be quick. */
@@ -129,7 +131,8 @@ export interface Store {
   /**
    * Every file whose key starts with `prefix` (all of them with `''`), in all folders, sorted within a folder; none
    * where the folder that `prefix` names is missing. Rejects with `usage` when the store itself is missing. Symbolic
-   * links to folders are not followed; unfinished files of {@link Store.publish} do not show.
+   * links to folders are not followed: they are listed themselves, unless what they lead to is listed anyway. Unfinished
+   * files of {@link Store.publish} do not show.
    */
   list(prefix: string, signal: AbortSignal): AsyncIterable<ListedFile>
 }

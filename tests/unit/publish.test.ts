@@ -209,6 +209,20 @@ describe('what cannot be published', () => {
     expect([bodies.length, tries]).toEqual([1, 3])
   })
 
+  it('names a link to a folder that was not followed, once, and sends the other files', async () => {
+    const source = fakeStore({
+      [`56/${ONE.id}/a.duckdb`]: { size: 1 },
+      [`56/${ONE.id}/more`]: { size: 0, unfollowed: true },
+    })
+    const { bodies, problems } = await publish({ trackers: [ONE], source, options: { route: 'efs-efs' } })
+    expect(bodies.map(({ key }) => key)).toEqual([`56/${ONE.id}/a.duckdb`])
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /56\/9324670152232788\/more is a symbolic link to a folder elsewhere, .*nothing in it/,
+      ),
+    ])
+  })
+
   it('sends none of two files that would become the same', async () => {
     const source = fakeStore({
       '56/9324670152232788/a.duckdb': { size: 1 },
