@@ -3,6 +3,7 @@ import { lstat, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { DuckfleetError } from '../errors.js'
+import { makeFolders } from '../make-folders.js'
 import { isAbandoned, showLife } from './sign-of-life.js'
 
 const RUN_NAME = /^duckfleet-\d+-([0-9a-f]{8})[0-9a-f]{8}$/
@@ -15,7 +16,7 @@ const PRIVATE = 0o700
  */
 export async function createRunFolder(workDir: string): Promise<string> {
   try {
-    await mkdir(workDir, { recursive: true })
+    await makeFolders(path.resolve(workDir))
     const parent = await realpath(workDir)
     await removeDeadRuns(parent)
     const folder = path.join(
