@@ -11,6 +11,8 @@ import type { ListedFile, Store } from '../store/port.js'
 export interface Selection {
   /** By key, as they were found. */
   readonly files: readonly ListedFile[]
+  /** Sentences about what lies in SOURCE and is not among the files. */
+  readonly leftOut: readonly string[]
   /** How a file is called on the screen: its key. Takes the `source` of a report. */
   readonly nameOf: (source: string) => string
   readonly places: (source: Location, destination: Location) => Places
@@ -44,12 +46,19 @@ async function selectFolder(
   if (dest !== undefined) await refuseOverlap(source, dest)
   const from = createEfsStore(source)
   const files: ListedFile[] = []
+  const leftOut: string[] = []
   for await (const file of from.list('', signal)) {
-    if (file.key.endsWith(SUFFIX)) files.push(file)
+    if (file.unfollowed === true)
+      leftOut.push(
+        `${from.describe(file.key)} is a symbolic link to a folder elsewhere, and is not followed: nothing in it is ` +
+          'upgraded; upgrade that folder by itself',
+      )
+    else if (file.key.endsWith(SUFFIX)) files.push(file)
   }
   if (files.length === 0)
     throw new DuckfleetError('usage', `there are no *${SUFFIX} files in ${source}; check the path`)
-  return selection(files, from, dest === undefined ? from : createEfsStore(dest), (key) => key)
+  const to = dest === undefined ? from : createEfsStore(dest)
+  return { ...selection(files, from, to, (key) => key), leftOut }
 }
 
 async function selectFile(source: string, dest: string | undefined, signal: AbortSignal): Promise<Selection> {
@@ -74,6 +83,7 @@ function selection(
   const names = new Map(files.map(({ key }) => [from.describe(key), key]))
   return {
     files,
+    leftOut: [],
     nameOf: (source) => names.get(source) ?? source,
     places: (source, destination) => ({
       source: { store: from, key: source.key },

@@ -6,6 +6,7 @@ import { planJobs, planLines } from './dry-run.js'
 import type { CommandContext } from './io.js'
 import { selectFiles } from './selection.js'
 import type { Selection } from './selection.js'
+import { printable } from './summary.js'
 import { chooseTargetFor, policyFor, shareMachine } from './upgrade-options.js'
 import type { UpgradeFlags } from './upgrade-options.js'
 import { runUpgrade } from './upgrade-run.js'
@@ -61,7 +62,8 @@ async function upgrade(
     flags.dryRun === true
       ? await plan(selection, policy, flags, context)
       : await runUpgrade({ selection, policy, shares, flags, engines, context, deps })
-  if (!allWell) context.setExitCode(1)
+  for (const sentence of selection.leftOut) context.io.err(printable(sentence))
+  if (!allWell || selection.leftOut.length > 0) context.setExitCode(1)
 }
 
 function checkDestination(dest: string | undefined, { inPlace }: UpgradeFlags): void {

@@ -6,7 +6,7 @@ import type { Tracker } from '../tracker/port.js'
 import { serializeMessage } from './message.js'
 import { messageFor } from './publish-message.js'
 import type { MessageRules } from './publish-message.js'
-import { destinationKey, fileBelow, prefixOf } from './publish-template.js'
+import { destinationKey, fileBelow, mixesSites, prefixOf } from './publish-template.js'
 import type { PublishLayout } from './publish-template.js'
 
 const SUFFIX = '.duckdb'
@@ -58,17 +58,20 @@ export async function planTracker(
   signal: AbortSignal,
 ): Promise<TrackerPlan> {
   const prefixes = prefixesOf(rules, tracker)
-  const found = await findFiles(prefixes, source, signal)
+  const { found, links } = await findFiles(prefixes, source, signal)
+  const problems = links.map(
+    (key) =>
+      `${source.describe(key)} is a symbolic link to a folder elsewhere, and is not followed: nothing in it was sent; put ` +
+      'the folder itself there',
+  )
   if (found.length === 0) {
     const where = prefixes.map(({ prefix }) => source.describe(prefix)).join(' and ')
-    return { messages: [], problems: [`there are no *${SUFFIX} files in ${where}`] }
+    return { messages: [], problems: [...problems, `there are no *${SUFFIX} files in ${where}`] }
   }
   const messages: PlannedMessage[] = []
-  const problems = found
-    .filter(({ doubtful }) => doubtful)
-    .map(
-      ({ key }) =>
-        `${source.describe(key)} was not sent: its folder may be another tracker's; move it up if it is not`,
+  for (const { key } of found.filter(({ doubtful }) => doubtful))
+    problems.push(
+      `${source.describe(key)} was not sent: its folder may be another tracker's; move it up if it is not`,
     )
   const own = found.filter(({ doubtful }) => !doubtful)
   for (const [to, sharing] of byDestination(own, tracker, rules)) {
@@ -116,27 +119,42 @@ interface Prefix {
   readonly loose: boolean
 }
 
-function prefixesOf({ route, layout }: PublishRules, tracker: Tracker): readonly Prefix[] {
-  if (route === 's3-s3' || route === 's3-efs')
-    return [{ prefix: prefixOf(layout.s3Prefix, tracker), loose: false }]
-  const prefixes = layout.efsFolders.map((template): Prefix => ({
+function prefixesOf(rules: PublishRules, tracker: Tracker): readonly Prefix[] {
+  const ofEfs = readsEfs(rules)
+  const prefixes = sourcesOf(rules).map((template): Prefix => ({
     prefix: prefixOf(template, tracker),
-    loose: !template.includes('{site}'),
+    loose: ofEfs && !template.includes('{site}'),
   }))
   return [...new Map(prefixes.map((one) => [one.prefix, one])).values()]
 }
 
-/** Every database once, also where one folder lies in the other. */
+function readsEfs({ route }: PublishRules): boolean {
+  return route === 'efs-efs' || route === 'efs-s3'
+}
+
+function sourcesOf(rules: PublishRules): readonly string[] {
+  return readsEfs(rules) ? rules.layout.efsFolders : [rules.layout.s3Prefix]
+}
+
+/** Whether a tracker's destinations may be those of one with the same id in another site. */
+export function sharesDestinations(rules: PublishRules): boolean {
+  // There, a file keeps its name.
+  return rules.route !== 'efs-efs' && mixesSites(sourcesOf(rules), rules.layout.destination)
+}
+
+/** Every database once, also where one folder lies in the other; and links to folders, which nobody followed. */
 async function findFiles(
   prefixes: readonly Prefix[],
   source: Store,
   signal: AbortSignal,
-): Promise<readonly Found[]> {
+): Promise<{ readonly found: readonly Found[]; readonly links: readonly string[] }> {
+  const links = new Set<string>()
   const databases = new Map<string, ListedFile & Pick<Found, 'file' | 'doubtful'>>()
   const wals = new Map<string, ListedFile>()
   for (const { prefix, loose } of prefixes) {
     for await (const listed of source.list(prefix, signal)) {
-      if (!listed.key.endsWith(SUFFIX)) {
+      if (listed.unfollowed === true) links.add(listed.key)
+      else if (!listed.key.endsWith(SUFFIX)) {
         if (WAL_SUFFIXES.some((suffix) => listed.key.endsWith(SUFFIX + suffix))) wals.set(listed.key, listed)
       } else if (!databases.has(listed.key)) {
         const file = fileBelow(prefix, listed.key)
@@ -145,7 +163,7 @@ async function findFiles(
       }
     }
   }
-  return [...databases.values()].map((database) => {
+  const found = [...databases.values()].map((database): Found => {
     // An empty WAL holds nothing, and comes and goes.
     const beside = WAL_SUFFIXES.flatMap((suffix) => wals.get(database.key + suffix) ?? [])
     const parts = [database, ...beside.filter(({ size }) => size > 0)]
@@ -157,6 +175,7 @@ async function findFiles(
       versions: parts.map(({ version }) => version),
     }
   })
+  return { found, links: [...links] }
 }
 
 function plan(tracker: Tracker, found: Found, to: string, rules: PublishRules): PlannedMessage {

@@ -27,6 +27,12 @@ function partProblem(what: string, part: string): string | undefined {
   return undefined
 }
 
+/** Whether trackers of two sites with the same id have files of their own, which get the same destinations. */
+export function mixesSites(sources: readonly string[], destination: string): boolean {
+  const named = (template: string): boolean => template.includes('{site}')
+  return sources.some(named) && !named(destination)
+}
+
 /** A template as the prefix of one tracker's keys. Where it ends with an id, that is the whole name of a folder. */
 export function prefixOf(template: string, tracker: Tracker): string {
   return fill(template.endsWith('}') ? `${template}/` : template, tracker, '')

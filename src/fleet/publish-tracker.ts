@@ -52,6 +52,8 @@ export interface Run {
   readonly sender: Sender
   /** Ids and sites that were asked for and have not come yet. */
   readonly missing: { readonly trackers: Set<string>; readonly sites: Set<string> }
+  /** Ids of the trackers so far, where another one of the same id would write to the same destinations; undefined: it would not. */
+  readonly ids: Set<string> | undefined
   readonly signal: AbortSignal
 }
 
@@ -60,12 +62,19 @@ export async function publishTracker(tracker: Tracker, run: Run): Promise<void> 
   const { tally, missing } = run
   missing.trackers.delete(tracker.id)
   missing.sites.delete(tracker.site)
-  const problem = trackerProblem(tracker)
+  const problem = trackerProblem(tracker) ?? twinProblem(tracker, run)
   const { messages, problems } =
     problem === undefined ? await planOrProblem(tracker, run) : { messages: [], problems: [problem] }
   for (const text of problems) tell({ tracker, message: text }, run)
   for (const message of messages) await publishFile(tracker, message, run)
   tally.tracker()
+}
+
+function twinProblem({ id }: Tracker, { ids }: Run): string | undefined {
+  if (ids?.has(id) === true)
+    return 'another site has a tracker of this id, and both would be written to the same place; put {site} into DESTINATION_KEY'
+  ids?.add(id)
+  return undefined
 }
 
 async function planOrProblem(tracker: Tracker, run: Run): Promise<TrackerPlan> {

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { linkAbort } from '../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../errors.js'
 import type { Tracker } from '../tracker/port.js'
+import { sharesDestinations } from './publish-plan.js'
 import type { PlannedMessage } from './publish-plan.js'
 import { createSender } from './publish-sender.js'
 import { createTally } from './publish-tally.js'
@@ -15,7 +16,8 @@ const LANES = 16
 const IN_FLIGHT = 500
 
 /**
- * Sends a message for every file of every tracker, with the same memory for one tracker as for millions. Trackers and
+ * Sends a message for every file of every tracker, with the same memory for one tracker as for millions (but for their ids,
+ * where sites would share destinations). Trackers and
  * files that cannot be published are told to `onProblem`; the others are published. Rejects with a DuckfleetError when it
  * cannot go on: the trackers cannot be read, a queue takes no more, or the signal fired. Doing it again is harmless then.
  */
@@ -50,7 +52,8 @@ export async function publishRoute(
   )
   const { trackers, sites } = options.filter
   const missing = { trackers: new Set(trackers), sites: new Set(sites) }
-  const run: Run = { options, deps, tally, sender, missing, signal: inner }
+  const ids = sharesDestinations(options) ? new Set<string>() : undefined
+  const run: Run = { options, deps, tally, sender, missing, ids, signal: inner }
   const source = take(deps.trackers.trackers(options.filter, inner), options.limit)
   try {
     await Promise.all(Array.from({ length: LANES }, () => lane(source, run).catch(fail)))

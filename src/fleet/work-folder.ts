@@ -3,18 +3,20 @@ import { lstat, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { DuckfleetError } from '../errors.js'
+import { makeFolders } from '../make-folders.js'
+import { isAbandoned, showLife } from './sign-of-life.js'
 
-const RUN_NAME = /^duckfleet-(\d+)-([0-9a-f]{8})[0-9a-f]{8}$/
+const RUN_NAME = /^duckfleet-\d+-([0-9a-f]{8})[0-9a-f]{8}$/
 const PRIVATE = 0o700
 
 /**
  * Makes the private folder of this process, `duckfleet-<pid>-<host and random>`, under `workDir`, and first
- * removes those that dead processes of this machine and user left. Gives its real path: engine processes are
+ * removes those that dead processes of this host and user left. Gives its real path: engine processes are
  * confined by real paths. Throws a DuckfleetError `usage` when the folder cannot be made.
  */
 export async function createRunFolder(workDir: string): Promise<string> {
   try {
-    await mkdir(workDir, { recursive: true })
+    await makeFolders(path.resolve(workDir))
     const parent = await realpath(workDir)
     await removeDeadRuns(parent)
     const folder = path.join(
@@ -22,6 +24,7 @@ export async function createRunFolder(workDir: string): Promise<string> {
       `duckfleet-${process.pid}-${hostMark()}${randomBytes(4).toString('hex')}`,
     )
     await mkdir(folder, { mode: PRIVATE })
+    await showLife(folder)
     return folder
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
@@ -69,33 +72,17 @@ export async function removeFolder(folder: string): Promise<void> {
 
 async function removeDeadRuns(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
-    const [, pid, host] = RUN_NAME.exec(name) ?? []
-    // The same number on another machine, or in another container, may be a living process.
-    if (pid === undefined || host !== hostMark()) continue
+    const [, host] = RUN_NAME.exec(name) ?? []
+    // On a network file system, the processes of other machines cannot be heard.
+    if (host !== hostMark()) continue
     const folder = path.join(parent, name)
     const info = await lstat(folder).catch(() => undefined)
     const mine =
       info?.isDirectory() === true && (process.getuid === undefined || info.uid === process.getuid())
-    if (mine && isDead(Number(pid), info.mtimeMs)) await removeFolder(folder).catch(() => undefined)
+    if (mine && (await isAbandoned(folder))) await removeFolder(folder).catch(() => undefined)
   }
 }
 
 function hostMark(): string {
   return createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
-}
-
-/** A container that is started again gives the new process the number of the one that was killed. */
-function isDead(pid: number, changedMs: number): boolean {
-  if (pid !== process.pid) return !isAlive(pid)
-  return changedMs < Date.now() - process.uptime() * 1000
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it lives, and belongs to somebody else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
 }

@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs'
-import { chmod, chown, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, link, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
+import { makeFolders } from '../make-folders.js'
 import { copyWithDigest, digestOf, flush } from './copy.js'
 import { fileError, systemCode } from './fs-errors.js'
 import { assertUnchanged, statWals } from './local-file.js'
@@ -49,11 +50,7 @@ export async function publishFile(
 
 /** Makes the folder and those above it, durably. */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true })
-  if (first === undefined) return
-  for (let made = folder; made.length >= first.length; made = path.dirname(made)) {
-    await flush(path.dirname(made), 'folder')
-  }
+  for (const made of [...(await makeFolders(folder))].reverse()) await flush(path.dirname(made), 'folder')
 }
 
 /** Gives `temp` the name `target`, unless there is one already: then rejects with EEXIST. */

@@ -3,7 +3,7 @@ import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
-import { confine } from './confine.js'
+import { confine, isInside } from './confine.js'
 import { copyToNew } from './copy.js'
 import { backupFile } from './efs-backup.js'
 import { makeFolder, publishFile } from './efs-publish.js'
@@ -152,7 +152,7 @@ async function* list(root: string, prefix: string, signal: AbortSignal): AsyncGe
     return folders === '' ? real : await confine(real, folders)
   })
   if (!(await isThere(start))) return
-  for await (const file of walk(start, folders === '' ? '' : `${folders}/`, signal)) {
+  for await (const file of walk(start, start, folders === '' ? '' : `${folders}/`, signal)) {
     if (file.key.startsWith(prefix)) yield file
   }
 }
@@ -165,19 +165,27 @@ async function isThere(folder: string): Promise<boolean> {
   )
 }
 
-async function* walk(folder: string, prefix: string, signal: AbortSignal): AsyncGenerator<ListedFile> {
+/** The files in `folder`, which is `start` or below it. */
+async function* walk(
+  start: string,
+  folder: string,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<ListedFile> {
   throwIfAborted(signal)
   const entries = await guarded('list', folder, async () => await readdir(folder, { withFileTypes: true }))
   for (const entry of entries.sort(byName)) {
     const key = prefix + entry.name
     const file = path.join(folder, entry.name)
     if (entry.isDirectory()) {
-      yield* walk(file, `${key}/`, signal)
+      yield* walk(start, file, `${key}/`, signal)
     } else if (!isTempName(entry.name)) {
       // A link to nothing and a pipe are listed too: whoever reads them gets told, instead of missing a file.
       const info = await stat(file, { bigint: true }).catch(() => undefined)
       if (info === undefined) yield { key, size: 0, version: '' }
       else if (!info.isDirectory()) yield { key, size: Number(info.size), version: versionText(info) }
+      else if (!isInside(start, await realpath(file).catch(() => file)))
+        yield { key, size: 0, version: '', unfollowed: true }
     }
   }
 }

@@ -41,6 +41,8 @@ export interface ListedFile {
   readonly size: number
   /** Opaque; changes whenever the bytes change, like that of {@link StoredFile}. Empty for what cannot be looked at. */
   readonly version: string
+  /** No file, but a symbolic link to a folder elsewhere: what lies in it is not listed. */
+  readonly unfollowed?: true
 }
 
 /** Told of every piece that was moved: bytes since the last call. Called often: be quick. */
@@ -77,8 +79,8 @@ export interface Published {
  *
  * Keys are relative to the store's root. One that leaves it (`..`, absolute, through a symbolic link) is refused
  * with code `usage`, by every operation. All operations reject with a DuckfleetError: `usage` where trying again gives the
- * same (missing, not permitted, read-only, destination exists), `transient` where it may not (network, no space,
- * changed while it was read), `aborted` when the signal fired. Nothing of an aborted or failed operation is left
+ * same (missing, not permitted by the file system, read-only, destination exists), `transient` where it may not (network,
+ * credentials refused, no space, changed while it was read), `aborted` when the signal fired. Nothing of an aborted or failed operation is left
  * at the destination. Retries are the caller's business: adapters only say what kind of error it is.
  */
 export interface Store {
@@ -129,7 +131,8 @@ export interface Store {
   /**
    * Every file whose key starts with `prefix` (all of them with `''`), in all folders, sorted within a folder; none
    * where the folder that `prefix` names is missing. Rejects with `usage` when the store itself is missing. Symbolic
-   * links to folders are not followed; unfinished files of {@link Store.publish} do not show.
+   * links to folders are not followed: they are listed themselves, unless what they lead to is listed anyway. Unfinished
+   * files of {@link Store.publish} do not show.
    */
   list(prefix: string, signal: AbortSignal): AsyncIterable<ListedFile>
 }

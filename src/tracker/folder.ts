@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs'
-import { opendir } from 'node:fs/promises'
+import { opendir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
@@ -8,14 +8,15 @@ import type { Tracker, TrackerSource } from './port.js'
 
 /**
  * Trackers from folders: every `{site}/{tracker}` below `root`, in the order in which the file system gives them. Symbolic
- * links are not followed.
+ * links are not followed, unless they lead out of `root`: no store reads what is there, and whoever asks it to is told.
  */
 export function createFolderTrackers(root: string): TrackerSource {
   return {
     async *trackers(filter, signal): AsyncGenerator<Tracker> {
-      for await (const site of folders(root, signal)) {
+      const real = await realpath(root).catch(() => root)
+      for await (const site of folders(real, root, signal)) {
         if (filter.sites.length > 0 && !filter.sites.includes(site)) continue
-        for await (const id of folders(path.join(root, site), signal)) {
+        for await (const id of folders(real, path.join(root, site), signal)) {
           if (matches({ id, site }, filter)) yield { id, site }
         }
       }
@@ -25,12 +26,13 @@ export function createFolderTrackers(root: string): TrackerSource {
   }
 }
 
-async function* folders(parent: string, signal: AbortSignal): AsyncGenerator<string> {
+async function* folders(root: string, parent: string, signal: AbortSignal): AsyncGenerator<string> {
   throwIfAborted(signal)
   try {
     for await (const entry of await opendir(parent)) {
       throwIfAborted(signal)
-      if (isFolder(entry)) yield entry.name
+      if (entry.name.startsWith('.')) continue
+      if (entry.isDirectory() || (await leadsOut(root, parent, entry))) yield entry.name
     }
   } catch (error) {
     if (error instanceof DuckfleetError) throw error
@@ -45,6 +47,10 @@ async function* folders(parent: string, signal: AbortSignal): AsyncGenerator<str
   }
 }
 
-function isFolder(entry: Dirent): boolean {
-  return entry.isDirectory() && !entry.name.startsWith('.')
+async function leadsOut(root: string, parent: string, entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return false
+  const link = path.join(parent, entry.name)
+  const info = await stat(link).catch(() => undefined)
+  if (info?.isDirectory() !== true) return false
+  return path.relative(root, await realpath(link)).split(path.sep)[0] === '..'
 }

@@ -131,6 +131,18 @@ describe('a work disk that fills up', () => {
   })
 })
 
+it('a destination that is mounted read-only makes the message fail, and says so', async () => {
+  const cargo = await send('small', 's3-efs')
+  expect((await onDisk('small', 'dst', '8m,ro').ended).code).toBe(0)
+  const failed = await fleet.takeFailed('small')
+  expect(failed.map(({ reason, attempts }) => [reason, attempts])).toEqual([
+    ['usage', 1],
+    ['usage', 1],
+  ])
+  for (const { error } of failed) expect(error).toMatch(/cannot write .* mounted read-only/)
+  expect(await audit(fleet, cargo, trackersOf(cargo))).toEqual(CLEAN)
+})
+
 describe('a destination that is full', () => {
   it.each(['small', 'big'] as const)(
     'makes a %s message fail after its last try, and gets no half file',

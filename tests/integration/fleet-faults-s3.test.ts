@@ -24,7 +24,7 @@ afterEach(async () => {
   await proxy.dispose()
 })
 
-/** As often as the client tries by itself: then the job fails, and its message comes again. */
+/** As often as the client tries by itself, unless access is refused: then the job fails, and its message comes again. */
 const TIMES = 4
 
 interface Case {
@@ -35,6 +35,7 @@ interface Case {
 const DOWNLOAD: readonly Fault[] = [
   { kind: 'status', status: 500 },
   { kind: 'status', status: 503, code: 'SlowDown' },
+  { kind: 'status', status: 403, code: 'AccessDenied' },
   { kind: 'reset' },
   { kind: 'reset-in-body' },
   { kind: 'truncate' },
@@ -45,6 +46,7 @@ const DOWNLOAD: readonly Fault[] = [
 const UPLOAD: readonly Fault[] = [
   { kind: 'status', status: 500 },
   { kind: 'status', status: 503, code: 'SlowDown' },
+  { kind: 'status', status: 403, code: 'AccessDenied' },
   { kind: 'reset' },
   { kind: 'lost-answer' },
   { kind: 'flip' },
@@ -119,15 +121,16 @@ describe('an S3 server that fails', () => {
   })
 })
 
-it('refused credentials make the messages fail with a reason that holds no secret', async () => {
+it('refused credentials make the messages fail when the tries are used up, with a reason that holds no secret', async () => {
+  fleet.environment['RETRY_ATTEMPTS'] = '2'
   const secret = randomBytes(20).toString('hex')
   const cargo = await send(CASES.slice(0, 2))
-  const worker = fleet.consume('small', { more: { AWS_SECRET_ACCESS_KEY: secret } })
+  const worker = fleet.consume('small', { idleSeconds: 4, more: { AWS_SECRET_ACCESS_KEY: secret } })
   expect((await worker.ended).code).toBe(0)
   const failed = await fleet.takeFailed('small')
   expect(failed.map(({ body }) => body).sort()).toEqual(cargo.map(({ body }) => body).sort())
   for (const { attempts, reason, error } of failed) {
-    expect([attempts, reason]).toEqual([1, 'usage'])
+    expect([attempts, reason]).toEqual([2, 'transient'])
     expect(error).toMatch(/check the (role|credentials)/)
     expect(error).not.toContain(secret)
   }

@@ -257,7 +257,7 @@ describe('publishing', () => {
     await bucket.put('a.wal', Buffer.from('rows'))
     const replaces = await known('a')
     fail({ kind: 'status', status: 403, code: 'AccessDenied' }, isWriteOf('a'), 'always')
-    expect(await outcome(publish(small, { ...plain, replaces }))).toMatchObject({ code: 'usage' })
+    expect(await outcome(publish(small, { ...plain, replaces }))).toMatchObject({ code: 'transient' })
     expect(await bucket.names()).toEqual(['a', 'a.wal'])
     expect(Buffer.from((await bucket.get('a.wal')) ?? []).toString()).toBe('rows')
   })
@@ -470,7 +470,7 @@ describe('publishing to a server that is late', () => {
 
 describe('refusals', () => {
   it.each([
-    [403, 'AccessDenied', 'usage', 's3:GetObject'],
+    [403, 'AccessDenied', 'transient', 's3:GetObject'],
     [403, 'InvalidObjectState', 'usage', 'archived'],
     [400, 'ExpiredToken', 'transient', 'ExpiredToken'],
     [301, 'PermanentRedirect', 'usage', 'AWS_REGION'],
@@ -498,7 +498,7 @@ describe('refusals', () => {
       ]) {
         const ended = await outcome<unknown>(run())
         expect(ended).toMatchObject({
-          code: 'usage',
+          code: 'transient',
           message: expect.stringContaining('credentials') as string,
         })
         const all = inspect(ended, { depth: 20, showHidden: true })

@@ -19,6 +19,13 @@ afterEach(async () => {
   await rm(workDir, { recursive: true, force: true })
 })
 
+/** As a process leaves it that was killed. */
+async function leaveSocket(socket: string): Promise<void> {
+  const program = `require('net').createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', program])
+  expect((await stat(socket)).isSocket()).toBe(true)
+}
+
 describe('work folders', () => {
   it('are private, one in the other', async () => {
     const run = await createRunFolder(path.join(workDir, 'not', 'there', 'yet'))
@@ -30,37 +37,37 @@ describe('work folders', () => {
     expect(await readdir(path.dirname(run))).toEqual([])
   })
 
-  it('of dead processes of this machine are removed, and nothing else', async () => {
+  it('of dead processes of this host are removed, and nothing else', async () => {
     const mine = path.basename(await createRunFolder(workDir))
-    const dead = spawnSync(process.execPath, ['-e', '']).pid
-    const withPid = (name: string, pid: number): string => name.replace(/^duckfleet-\d+/, `duckfleet-${pid}`)
-    const elsewhere = withPid(mine, dead).replace(/-[0-9a-f]{8}(?=[0-9a-f]{8}$)/, '-00000000')
-    const kept = [mine, withPid(mine, process.ppid), elsewhere, 'duckfleet-mine', 'other']
-    for (const name of [withPid(mine, dead), ...kept.slice(1)]) {
-      await mkdir(path.join(workDir, name))
-      await writeFile(path.join(workDir, name, 'file'), 'x')
+    const named = (random: string): string => mine.slice(0, -8) + random
+    const [dead, cleaned] = [named('00000001'), named('00000002')]
+    const elsewhere = mine.replace(/-[0-9a-f]{8}(?=[0-9a-f]{8}$)/, '-00000000')
+    const kept = [mine, elsewhere, cleaned, 'duckfleet-mine', 'other']
+    for (const name of [dead, ...kept.slice(1)]) {
+      await mkdir(path.join(workDir, name, 'slot-0'), { recursive: true })
+      if (name !== cleaned) await leaveSocket(path.join(workDir, name, 'alive'))
     }
-    await writeFile(
-      path.join(workDir, withPid(`${mine.slice(0, -1)}${mine.endsWith('0') ? '1' : '0'}`, dead)),
-      'a file, not a folder',
-    )
+    await writeFile(path.join(workDir, named('00000003')), 'a file, not a folder')
     const second = path.basename(await createRunFolder(workDir))
-    const left = await readdir(workDir)
-    expect(left).not.toContain(withPid(mine, dead))
-    expect(left).toEqual(expect.arrayContaining([...kept, second]))
-    expect(left).toHaveLength(kept.length + 2)
+    expect((await readdir(workDir)).sort()).toEqual([...kept, named('00000003'), second].sort())
   })
 
-  it('of a killed process that had the number of this one, as in a container that is started again, are removed', async () => {
-    const mine = await createRunFolder(workDir)
-    const before = `${mine.slice(0, -8)}00000000`
-    await mkdir(path.join(before, 'slot-0'), { recursive: true })
+  it('of a living process with the number of this one, in another container, stay', async () => {
+    const theirs = await createRunFolder(workDir)
     const longAgo = Date.now() / 1000 - process.uptime() - 60
-    await utimes(before, longAgo, longAgo)
-    const second = await createRunFolder(workDir)
+    await utimes(theirs, longAgo, longAgo)
+    const mine = await createRunFolder(workDir)
     expect((await readdir(workDir)).sort()).toEqual(
-      [mine, second].map((folder) => path.basename(folder)).sort(),
+      [theirs, mine].map((folder) => path.basename(folder)).sort(),
     )
+  })
+
+  it('may have names that are too long for a sign of life', async () => {
+    const deep = path.join(workDir, 'd'.repeat(100))
+    const run = await createRunFolder(deep)
+    await createRunFolder(deep)
+    expect(await readdir(deep)).toContain(path.basename(run))
+    expect(await readdir(run)).toEqual([])
   })
 
   it('say which setting is wrong when they cannot be made', async () => {

@@ -31,6 +31,7 @@ export interface Fake {
   readonly size: number
   readonly version?: string
   readonly bytes?: Uint8Array
+  readonly unfollowed?: true
 }
 
 const unused = (): Promise<never> => Promise.reject(new Error('publishing does not do this'))
@@ -47,8 +48,8 @@ export function fakeStore(
     async *list(prefix): AsyncGenerator<ListedFile> {
       const error = broken(prefix)
       if (error !== undefined) throw error
-      for (const [key, { size, version = 'v1' }] of Object.entries(files))
-        if (key.startsWith(prefix)) yield { key, size, version }
+      for (const [key, { size, version = 'v1', unfollowed }] of Object.entries(files))
+        if (key.startsWith(prefix)) yield { key, size, version, ...(unfollowed ? { unfollowed } : {}) }
     },
     stat: (key) => {
       const error = broken(key)

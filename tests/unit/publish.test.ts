@@ -209,6 +209,20 @@ describe('what cannot be published', () => {
     expect([bodies.length, tries]).toEqual([1, 3])
   })
 
+  it('names a link to a folder that was not followed, once, and sends the other files', async () => {
+    const source = fakeStore({
+      [`56/${ONE.id}/a.duckdb`]: { size: 1 },
+      [`56/${ONE.id}/more`]: { size: 0, unfollowed: true },
+    })
+    const { bodies, problems } = await publish({ trackers: [ONE], source, options: { route: 'efs-efs' } })
+    expect(bodies.map(({ key }) => key)).toEqual([`56/${ONE.id}/a.duckdb`])
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /56\/9324670152232788\/more is a symbolic link to a folder elsewhere, .*nothing in it/,
+      ),
+    ])
+  })
+
   it('sends none of two files that would become the same', async () => {
     const source = fakeStore({
       '56/9324670152232788/a.duckdb': { size: 1 },
@@ -230,6 +244,43 @@ describe('what cannot be published', () => {
     expect(problems[0]?.message).toMatch(/x\/\/a\.duckdb and .*x\/a\.duckdb would become the same 56\//)
     // In a bucket they are two.
     expect((await publish({ trackers: [ONE], source })).bodies).toHaveLength(2)
+  })
+
+  it('sends no files of a second site that would replace those of the first', async () => {
+    const twin = { ...ONE, site: '57' }
+    const sources = {
+      's3-s3': '{site}/{tracker}/',
+      'efs-s3': '{site}/{tracker}/',
+      's3-efs': '{site}/{tracker}/',
+    }
+    const source = fakeStore({
+      [`56/${ONE.id}/a.duckdb`]: { size: 1 },
+      [`57/${ONE.id}/a.duckdb`]: { size: 2 },
+      '71/600700800900100/a.duckdb': { size: 3 },
+    })
+    for (const [route, from] of Object.entries(sources)) {
+      const layout = { s3Prefix: from, efsFolders: [from], destination: '{tracker}/{file}' }
+      const options = { route: route as keyof typeof sources, layout }
+      const { problems, sent } = await publish({ trackers: [ONE, twin, TWO], source, options })
+      expect(sent.map(({ sourceKey }) => sourceKey).sort()).toEqual([
+        `56/${ONE.id}/a.duckdb`,
+        '71/600700800900100/a.duckdb',
+      ])
+      expect(problems).toEqual([
+        { tracker: twin, message: expect.stringContaining('put {site} into DESTINATION_KEY') as string },
+      ])
+    }
+    const layout = {
+      s3Prefix: '{tracker}/',
+      efsFolders: ['{site}/{tracker}/'],
+      destination: '{tracker}/{file}',
+    }
+    const { problems } = await publish({
+      trackers: [ONE, twin],
+      source,
+      options: { route: 'efs-efs', layout },
+    })
+    expect(problems).toEqual([])
   })
 
   it('names a file whose destination would be itself, and one whose key no worker would take', async () => {

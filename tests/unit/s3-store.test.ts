@@ -104,9 +104,11 @@ describe('s3 errors', () => {
 
   it.each([
     ['NoSuchBucket', 404, 'usage', 'no bucket b'],
-    ['InvalidAccessKeyId', 403, 'usage', 'credentials'],
-    ['SignatureDoesNotMatch', 403, 'usage', 'credentials'],
-    ['AccessDenied', 403, 'usage', 's3:GetObject'],
+    ['InvalidAccessKeyId', 403, 'transient', 'credentials'],
+    ['SignatureDoesNotMatch', 403, 'transient', 'credentials'],
+    ['AccessDenied', 403, 'transient', 's3:GetObject'],
+    ['Unknown', 401, 'transient', 's3:GetObject'],
+    ['Unknown', 400, 'transient', 'credentials'],
     ['RequestTimeTooSkewed', 403, 'transient', 'clock'],
     ['InvalidObjectState', 403, 'usage', 'archived'],
     ['PermanentRedirect', 301, 'usage', 'AWS_REGION'],

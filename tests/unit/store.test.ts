@@ -151,6 +151,22 @@ describe('efs store', () => {
     expect(keys).toEqual(['a.duckdb'])
   })
 
+  it('lists links to folders that are not listed otherwise, so that nobody takes them for nothing', async () => {
+    await mkdir(path.join(root, 'a', 'deep'), { recursive: true })
+    await mkdir(path.join(root, 'b'))
+    await writeFile(path.join(root, 'b', 'x.duckdb'), 'x')
+    for (const [name, target] of Object.entries({ own: 'deep', loop: '..', other: '../b', out: outside }))
+      await symlink(target, path.join(root, 'a', name))
+    const listed = async (prefix: string): Promise<string[]> => {
+      const keys: string[] = []
+      for await (const { key, unfollowed } of createEfsStore(root).list(prefix, signal))
+        keys.push(unfollowed === true ? `${key} ->` : key)
+      return keys
+    }
+    expect(await listed('a/')).toEqual(['a/loop ->', 'a/other ->', 'a/out ->'])
+    expect(await listed('')).toEqual(['a/out ->', 'b/x.duckdb'])
+  })
+
   it('refuses folders and things that are no files', async () => {
     await mkdir(path.join(root, 'folder'))
     await expect(createEfsStore(root).stat('folder', signal)).rejects.toMatchObject({ code: 'usage' })

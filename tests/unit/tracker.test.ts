@@ -50,6 +50,14 @@ describe('trackers from folders', () => {
     expect(await ids(root)).toEqual(['1'])
   })
 
+  it('gives those behind links that lead out of the root, which no store reads, so that somebody is told', async () => {
+    const elsewhere = await folderOf([{ id: '7', site: '58' }])
+    const root = await folderOf([{ id: '1', site: '56' }])
+    await symlink(path.join(elsewhere, '58'), path.join(root, '58'))
+    await symlink(path.join(elsewhere, '58', '7'), path.join(root, '56', '2'))
+    expect((await ids(root)).sort()).toEqual(['1', '2', '7'])
+  })
+
   it('says which folder is missing', async () => {
     await expect(ids('/not/there')).rejects.toMatchObject({
       code: 'usage',

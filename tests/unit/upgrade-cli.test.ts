@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createProgram, runProgram } from '../../src/cli/program.js'
@@ -93,6 +93,17 @@ describe('duckfleet upgrade', () => {
     await bench.put('src/a.db', database(39))
     expect(await duckfleet('upgrade', source, dest)).toBe(0)
     expect(await bench.files('dst')).toEqual([written])
+  })
+
+  it('says what it left out because a link leads there', async () => {
+    await bench.put('src/a.duckdb', database(43))
+    await bench.put('elsewhere/b.duckdb', database(43))
+    await symlink(bench.path('elsewhere'), bench.path('src/more'))
+    expect(await duckfleet('upgrade', 'src', 'dst')).toBe(1)
+    expect(err.join('\n')).toMatch(
+      /src\/more is a symbolic link to a folder elsewhere, .*nothing in it is upgraded/,
+    )
+    expect(await bench.files('dst')).toEqual(['a.duckdb'])
   })
 
   it('prints one report a line with --json, and nothing else on stdout', async () => {

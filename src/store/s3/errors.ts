@@ -52,6 +52,8 @@ const PASSING = new Set([
   'ThrottlingException',
   'RequestThrottled',
 ])
+/** What the SDK calls an error whose answer had no body. */
+const NAMELESS = 'Unknown'
 const CERTIFICATE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(VERIFY|GET)_)/
 
 /** Whatever a request to S3 threw, as a sentence and what it means for the next try. Repeats nothing of the answer but its code. */
@@ -86,6 +88,7 @@ function bare(error: unknown, { name, status, system }: Failure): Error {
   return Object.assign(cause, { name, code: system, $metadata: { httpStatusCode: status } })
 }
 
+/** Refused access is `transient`: keys rotate and roles are mended, and the file is none the worse for it. */
 function explain(failure: Failure, { bucket, permission }: Attempted): readonly [ErrorCode, string] {
   const { name, status, system } = failure
   if (name === 'NoSuchBucket' || name === 'InvalidBucketName')
@@ -97,7 +100,7 @@ function explain(failure: Failure, { bucket, permission }: Attempted): readonly 
     return ['usage', 'it is archived and cannot be read; restore it in S3, then run again']
   if (CREDENTIALS.has(name))
     return [
-      'usage',
+      'transient',
       `the credentials are missing or refused (${name}); check the role or the AWS_* variables`,
     ]
   if (NO_CREDENTIALS.has(name))
@@ -111,9 +114,9 @@ function explain(failure: Failure, { bucket, permission }: Attempted): readonly 
   if (name === 'Error' && status === undefined && system === undefined)
     return ['usage', 'AWS_REGION is not set']
   if (PASSING.has(name)) return ['transient', `${name}; try again`]
-  if (status === 403)
+  if (status === 401 || status === 403)
     return [
-      'usage',
+      'transient',
       `access to bucket ${bucket} was denied (${name}); check the credentials, and that they permit ${permission}`,
     ]
   if (system !== undefined && CERTIFICATE.test(system))
@@ -127,6 +130,12 @@ function explain(failure: Failure, { bucket, permission }: Attempted): readonly 
 function unnamed({ name, status, system }: Failure): readonly [ErrorCode, string] {
   if (status === 404) return ['transient', 'it is gone; try again']
   if (status === 409 || status === 412) return ['transient', `it changed meanwhile (${name}); try again`]
+  // To a HEAD there is no word why: of the reasons, an expired token is the one that HEADs of ours can have.
+  if (status === 400 && name === NAMELESS)
+    return [
+      'transient',
+      'the server refused the request without a reason (status 400); check the credentials',
+    ]
   if (status === 429 || status === 408) return ['transient', `too many requests (${name}); try again later`]
   if (status !== undefined && status >= 400 && status < 500)
     return ['usage', `the server refused the request: ${name} (status ${status})`]
