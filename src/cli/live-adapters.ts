@@ -63,7 +63,7 @@ function openStores(fleet: FleetConfig): Stores {
     buckets.set(name, store)
     return store
   }
-  const source = createEfsStore(fleet.migrateSrc, { mounted: true })
+  const source = createEfsStore(fleet.migrateSrc, { mounted: true, filled: true })
   const destination = createEfsStore(fleet.migrateDst, { mounted: true })
   const open = (location: Location, efs: Store): Store => {
     switch (location.datastore) {

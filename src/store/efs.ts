@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs'
-import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { access, open, opendir, readdir, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
@@ -18,16 +18,18 @@ export interface EfsOptions {
    * the mount is missing would be lost with the machine. While it is missing, every operation is `transient`.
    */
   readonly mounted?: boolean
+  /** Files of others are in there: while there is nothing at all, the mount is missing where it should cover the folder. */
+  readonly filled?: boolean
 }
 
 /**
  * A store in a folder of a mounted file system. The folder is made when something is published and it is not
  * there, unless it is `mounted`. Locking follows from the port: a name appears complete, exclusively or by replacement.
  */
-export function createEfsStore(root: string, { mounted = false }: EfsOptions = {}): Store {
+export function createEfsStore(root: string, { mounted = false, filled = false }: EfsOptions = {}): Store {
   const absolute = path.resolve(root)
   const tidied = new Set<string>()
-  const assertMounted = mounted ? mountCheck(absolute) : (): Promise<void> => Promise.resolve()
+  const assertMounted = mounted ? mountCheck(absolute, filled) : (): Promise<void> => Promise.resolve()
 
   const find = async (key: string): Promise<string> => {
     await assertMounted()
@@ -70,20 +72,32 @@ export function createEfsStore(root: string, { mounted = false }: EfsOptions = {
   }
 }
 
-/** Rejects with `transient` when the folder is missing, or lies on another file system than at first. */
-function mountCheck(root: string): () => Promise<void> {
+/** Rejects with `transient` when the folder is missing, is empty at first, or lies on another file system than at first. */
+function mountCheck(root: string, filled: boolean): () => Promise<void> {
   let device: number | undefined
+  const missing = (what: string): DuckfleetError =>
+    new DuckfleetError(
+      'transient',
+      `${root} is ${what}: its file system is not mounted, or MIGRATE_SRC or MIGRATE_DST is wrong`,
+    )
   return async () => {
     const info = await stat(root).catch((error: unknown) => {
       if (systemCode(error) === 'ENOENT') return undefined
       throw error
     })
-    device ??= info?.dev
-    if (info?.isDirectory() === true && info.dev === device) return
-    throw new DuckfleetError(
-      'transient',
-      `${root} is not there: its file system is not mounted, or MIGRATE_SRC or MIGRATE_DST is wrong`,
-    )
+    if (info?.isDirectory() !== true || (device !== undefined && info.dev !== device))
+      throw missing('not there')
+    if (filled && device === undefined && (await isEmpty(root))) throw missing('empty')
+    device = info.dev
+  }
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  const entries = await opendir(folder)
+  try {
+    return (await entries.read()) === null
+  } finally {
+    await entries.close()
   }
 }
 

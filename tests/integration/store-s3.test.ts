@@ -181,6 +181,26 @@ describe('s3 store', () => {
     expect(await bucket.uploads()).toEqual([])
   })
 
+  it('replaces an object in a bucket that keeps versions, and none that changed', async () => {
+    const versioned = await createBucket({ versions: true })
+    try {
+      const store = createS3Store({
+        client: versioned.client,
+        bucket: versioned.name,
+        endpoint: versioned.endpoint,
+      })
+      await publish(Buffer.from('old'), 'a', store)
+      const replaces = await known(store, 'a')
+      await publish(Buffer.from('new'), 'a', store, { ...plain, replaces })
+      expect((await fetch('a', store)).toString()).toBe('new')
+      const again = publish(Buffer.from('newer'), 'a', store, { ...plain, replaces })
+      await expect(again).rejects.toMatchObject({ code: 'transient' })
+      expect((await fetch('a', store)).toString()).toBe('new')
+    } finally {
+      await versioned.dispose()
+    }
+  })
+
   it('backs up in parts, and knows its own backup by its bytes', async () => {
     const bytes = randomBytes(11 * MIB)
     await bucket.put('a', bytes)

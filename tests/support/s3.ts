@@ -6,7 +6,9 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
   ListObjectsV2Command,
+  PutBucketVersioningCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import type { MultipartUpload, S3Client } from '@aws-sdk/client-s3'
@@ -30,12 +32,17 @@ export interface TestBucket {
   readonly dispose: () => Promise<void>
 }
 
-export async function createBucket(): Promise<TestBucket> {
+/** `versions`: it keeps what is replaced or removed. */
+export async function createBucket({ versions = false } = {}): Promise<TestBucket> {
   const { endpoint } = services().s3
   const client = createS3Client({ endpoint })
   const name = `test-${randomUUID()}`
   await client.send(new CreateBucketCommand({ Bucket: name }))
   const Bucket = name
+  if (versions) {
+    const VersioningConfiguration = { Status: 'Enabled' } as const
+    await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }))
+  }
   const names = async (): Promise<readonly string[]> => {
     const keys: string[] = []
     for (let token: string | undefined, more = true; more;) {
@@ -55,6 +62,10 @@ export async function createBucket(): Promise<TestBucket> {
     for (const { Key, UploadId } of await unfinished())
       await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
     for (const key of await names()) await remove(key)
+    if (!versions) return
+    const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }))
+    for (const { Key, VersionId } of [...Versions, ...DeleteMarkers])
+      await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }))
   }
   return {
     name,

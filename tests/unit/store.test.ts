@@ -208,6 +208,23 @@ describe('a store where a file system is mounted', () => {
     }
   })
 
+  it('takes no file for missing while sources are not mounted and their folder is empty', async () => {
+    const root = await mkdtemp(path.join(tmpdir(), 'duckfleet-test-'))
+    try {
+      const store = createEfsStore(root, { mounted: true, filled: true })
+      await expect(store.stat('a.duckdb', signal)).rejects.toMatchObject({
+        code: 'transient',
+        message: expect.stringContaining(`${root} is empty: its file system is not mounted`) as string,
+      })
+      await writeFile(path.join(root, 'b.duckdb'), 'x')
+      expect((await store.stat('a.duckdb', signal)).file).toBeUndefined()
+      await rm(path.join(root, 'b.duckdb'))
+      expect((await store.stat('a.duckdb', signal)).file).toBeUndefined()
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+
   it('notices a WAL that is taken in while its database is copied', async () => {
     const root = await mkdtemp(path.join(tmpdir(), 'duckfleet-test-'))
     try {

@@ -43,7 +43,7 @@ async function isStillOld({ bucket, key, options }: Upload, error: unknown): Pro
 
 async function conclude(upload: Upload, write: (condition: Condition) => Promise<unknown>): Promise<void> {
   let refused: unknown
-  for (const condition of conditions(upload)) {
+  for await (const condition of conditions(upload)) {
     try {
       await write(condition)
       await assertOurs(upload)
@@ -71,12 +71,16 @@ function isAnswered(error: unknown): boolean {
 }
 
 /** One after another until one is not refused: servers differ in whether they want the ETag in quotes. */
-function conditions({ bucket, options: { replaces } }: Upload): readonly Condition[] {
-  if (replaces !== undefined) {
-    const etags = [quoted(replaces.version), replaces.version]
-    return (bucket.endpoint === undefined ? etags : etags.reverse()).map((IfMatch) => ({ IfMatch }))
+async function* conditions({ bucket, key, options: { replaces } }: Upload): AsyncGenerator<Condition> {
+  if (replaces === undefined) {
+    yield { IfNoneMatch: '*' }
+    return
   }
-  return [{ IfNoneMatch: '*' }]
+  const etags = [quoted(replaces.version), replaces.version]
+  for (const IfMatch of bucket.endpoint === undefined ? etags : etags.reverse()) yield { IfMatch }
+  // Ceph refuses each for an object that has versions. There, whatever is replaced is kept.
+  const head = await afterwards((late) => headObject(bucket, key, late)).catch(() => undefined)
+  if (head?.versioned === true && head.version === replaces.version) yield {}
 }
 
 async function assertOurs(upload: Upload): Promise<void> {

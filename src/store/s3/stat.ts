@@ -15,6 +15,8 @@ export interface ObjectHead {
   readonly version: string
   /** Milliseconds since 1970, in whole seconds; 0 where the server does not tell. */
   readonly writtenAt: number
+  /** The bucket keeps it as a version when another object takes its name. */
+  readonly versioned: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly contentType: string | undefined
 }
@@ -35,6 +37,8 @@ export async function headObject(
       size: found.ContentLength,
       version,
       writtenAt: found.LastModified?.getTime() ?? 0,
+      // `null`: from before the bucket kept versions, or from a time in which it did not.
+      versioned: found.VersionId !== undefined && found.VersionId !== 'null',
       metadata: found.Metadata ?? {},
       contentType: found.ContentType,
     }
