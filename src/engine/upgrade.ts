@@ -115,7 +115,7 @@ async function compareStable(engines: JobEngines, level: UpgradeRequest['verify'
   return { tables: relations.length, rows: Number(rows), indexes: 0, warnings: [] }
 }
 
-type Counts = Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>
+type Counts = Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings' | 'outdated'>
 
 async function moved(outcome: ReturnType<typeof transfer>): Promise<Counts> {
   const { catalog, rows, warnings } = await outcome

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError, asDuckfleetError } from '../errors.js'
 import { parseHeader, requireDatabase } from '../migration/file/header.js'
-import { alreadyWrittenBy } from '../migration/file/releases.js'
+import { alreadyWrittenBy, mayBeOutdated } from '../migration/file/releases.js'
 import type { UpgradeRequest, UpgradeResult } from '../migration/upgrade.js'
 import type { StoredFile } from '../store/port.js'
 import { headLength } from './examine.js'
@@ -37,14 +37,20 @@ export async function carry(run: Run): Promise<void> {
   const told = <T>(name: StepName, work: () => Promise<T>): Promise<T> => step(name, draft, deps.onStep, work)
   await told('download', () => download(run, request.source))
   throwIfAborted(signal)
+  const upgrade = async (): Promise<void> => {
+    await told('upgrade', () => migrate(run, request))
+    await told('publish', () => publish(run, request.destination))
+    draft.outcome = 'migrated'
+  }
   switch (examined.action) {
     case 'migrate':
-      await told('upgrade', () => migrate(run, request))
-      await told('publish', () => publish(run, request.destination))
-      draft.outcome = 'migrated'
+      await upgrade()
       return
     case 'copy':
-      await told('check', () => prove(run, request))
+      if (await told('check', () => prove(run, request))) {
+        await upgrade()
+        return
+      }
       if (deps.policy.inPlace) draft.bytesOut = draft.bytesIn
       else await told('publish', () => publish(run, request.source))
       draft.outcome = 'copied'
@@ -92,11 +98,15 @@ async function migrate({ draft, deps, signal }: Run, request: UpgradeRequest): P
   }
 }
 
-/** Proves that a file which is right already can be read, unless nobody asked; its bytes stay as they are. */
-async function prove({ draft, deps, signal }: Run, request: UpgradeRequest): Promise<void> {
-  if (deps.policy.verify === 'none') return
+/**
+ * Proves that a file which is right already can be read, unless nobody asked; its bytes stay as they are. True when it was
+ * not right after all, and has to be written anew.
+ */
+async function prove({ examined, draft, deps, signal }: Run, request: UpgradeRequest): Promise<boolean> {
+  if (deps.policy.verify === 'none' && !mayBeOutdated(examined.header)) return false
   const before = await stat(request.source, { bigint: true })
-  describe(draft, await deps.check(request, signal))
+  const result = await deps.check(request, signal)
+  if (result.outdated !== true) describe(draft, result)
   const after = await stat(request.source, { bigint: true })
   if (before.mtimeNs !== after.mtimeNs || before.size !== after.size) {
     throw new DuckfleetError(
@@ -104,6 +114,7 @@ async function prove({ draft, deps, signal }: Run, request: UpgradeRequest): Pro
       `${draft.source}: the check changed its copy of the file, so it is not passed on`,
     )
   }
+  return result.outdated === true
 }
 
 /**

@@ -3,6 +3,7 @@ import { type CatalogRows, compareCatalogRows, readCatalogRows } from './verify/
 import { compareRelations } from './verify/compare.js'
 import { digestQuery } from './rows/digest.js'
 import { checkLookups, type Lookup, plainColumns } from './verify/lookups.js'
+import { hasTimes, isOld } from './old-times.js'
 import type { Engines } from './ports.js'
 import {
   attachSource,
@@ -14,6 +15,7 @@ import {
   readRelations,
   type Relation,
   relationTerms,
+  rowsInSource,
   SOURCE,
   sourceMacros,
   usingSource,
@@ -62,7 +64,7 @@ async function compareRelation(
     target,
     display(relation),
     terms.length > 0 ? comparedColumns(relation).map(({ name }) => name) : [],
-    { name: 'source', relation: inSource(relation), terms, chained: false },
+    { name: 'source', relation: rowsInSource(relation), terms, chained: false },
     { name: 'new file', relation: inDatabase(database, relation), terms, chained: false },
   )
 }
@@ -95,11 +97,19 @@ async function lookups(target: Session, relations: readonly Relation[]): Promise
   return [...keys, ...indexes]
 }
 
+async function holdsOldTimes(target: Session, relations: readonly Relation[]): Promise<boolean> {
+  for (const relation of relations.filter(({ columns }) => hasTimes(columns))) {
+    const where = isOld(relation.columns)
+    const found = await target.query(`SELECT 1 AS found FROM ${inSource(relation)} WHERE ${where} LIMIT 1`)
+    if (found.length > 0) return true
+  }
+  return false
+}
+
+type Checked = Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings' | 'outdated'>
+
 /** Proves that a file is a sound database of a release that this engine reads: every value of it is read. */
-export async function readThrough(
-  engines: Engines,
-  level: VerifyLevel,
-): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
+export async function readThrough(engines: Engines, level: VerifyLevel): Promise<Checked> {
   // Beside an empty file: some engines attach nothing once they are locked, as a reference is.
   const target = await engines.createTarget()
   try {
@@ -113,11 +123,7 @@ export async function readThrough(
   }
 }
 
-async function readAll(
-  target: Session,
-  engines: Engines,
-  level: VerifyLevel,
-): Promise<Pick<UpgradeResult, 'tables' | 'rows' | 'indexes' | 'warnings'>> {
+async function readAll(target: Session, engines: Engines, level: VerifyLevel): Promise<Checked> {
   const relations = await readRelations(target, await sourceMacros(target))
   const rows = relations.reduce((sum, relation) => sum + relation.rows, 0n)
   engines.expectRows(rows)
@@ -127,5 +133,6 @@ async function readAll(
     `SELECT index_name FROM duckdb_indexes() WHERE database_name = '${SOURCE}'`,
   )
   const warnings = await brokenViews(target)
-  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings }
+  const outdated = await holdsOldTimes(target, relations)
+  return { tables: relations.length, rows: Number(rows), indexes: indexes.length, warnings, outdated }
 }

@@ -9,10 +9,10 @@ import {
   brokenViews,
   databaseInUse,
   inDatabase,
-  inSource,
   notComparedOf,
   readRelations,
   type Relation,
+  rowsInSource,
   SOURCE,
   sourceMacros,
   usingSource,
@@ -188,7 +188,7 @@ async function copyRows(target: Database, database: string, relations: readonly 
 
 function loadOf(relation: Relation, database: string): Load {
   const columns = relation.columns.filter(({ stored }) => stored).map(({ name }) => name)
-  const rows = `SELECT ${names(columns)} FROM ${inSource(relation)}`
+  const rows = `SELECT ${names(columns)} FROM ${rowsInSource(relation)}`
   return {
     table: relation,
     into: inDatabase(database, relation),

@@ -1,8 +1,10 @@
+import { DuckfleetError } from '../errors.js'
 import { type Constraint, display, type Macro, type ObjectName } from './catalog/catalog.js'
 import { describeView } from './catalog/catalog-reader.js'
 import type { DigestTerm } from './rows/digest.js'
 import { columnKey, type Incomparable, notCompared, volatileColumns } from './catalog/generated.js'
 import type { TypedColumn } from './verify/lookups.js'
+import { nestedTimes, withTimes } from './old-times.js'
 import type { Engines } from './ports.js'
 import { compareReleases } from './file/releases.js'
 import { whileReplaying } from './replay.js'
@@ -104,6 +106,11 @@ export async function readRelations(session: Session, macros: readonly Macro[]):
         all.map((column) => text(column, 'data_type')),
       )
       const [count] = await session.query(`SELECT CAST(count(*) AS VARCHAR) AS n FROM ${inSource(name)}`)
+      const typed = all.map((column) => ({
+        name: text(column, 'column_name'),
+        type: text(column, 'data_type'),
+      }))
+      await refuseNestedTimes(session, name, typed)
       const expressions = [...generated].map(([i, expression]) => {
         const column = all[i]
         return { table: name, column: column ? text(column, 'column_name') : '', expression }
@@ -111,11 +118,7 @@ export async function readRelations(session: Session, macros: readonly Macro[]):
       relations.push({
         ...name,
         incomparable: volatileColumns(expressions, macros),
-        columns: all.map((column, i) => ({
-          name: text(column, 'column_name'),
-          type: text(column, 'data_type'),
-          stored: !generated.has(i),
-        })),
+        columns: typed.map((column, i) => ({ ...column, stored: !generated.has(i) })),
         rows: BigInt(count ? text(count, 'n') : '0'),
         constraints: (constraints.get(tableKey(row)) ?? []).flatMap((constraint) =>
           readConstraint(constraint, name),
@@ -168,6 +171,28 @@ function readConstraint(row: Row, table: ObjectName): Constraint[] {
   const referenced = list(row, 'referenced_column_names')
   const own = kind === 'FOREIGN KEY' && text(row, 'constraint_text') === '' && referenced.length > 0
   return own ? [{ kind: 'foreign-key', columns, references: table, referenced }] : []
+}
+
+/** @throws DuckfleetError `unsupported`, naming the column. */
+async function refuseNestedTimes(
+  session: Session,
+  table: ObjectName,
+  columns: readonly TypedColumn[],
+): Promise<void> {
+  for (const { name, isOld } of nestedTimes(columns)) {
+    const found = await session.query(`SELECT 1 AS found FROM ${inSource(table)} WHERE ${isOld} LIMIT 1`)
+    if (found.length > 0)
+      throw new DuckfleetError(
+        'unsupported',
+        `column ${display(table)}.${name} holds TIMETZ values inside of others that DuckDB 0.9 wrote, whose offsets every later ` +
+          'release reads wrong: turn them into text, with the DuckDB that wrote the file',
+      )
+  }
+}
+
+/** The rows of a table of the source, with the values that the release meant that wrote them. */
+export function rowsInSource(relation: Relation): string {
+  return withTimes(inSource(relation), relation.columns)
 }
 
 export function inSource(name: ObjectName): string {

@@ -36,6 +36,8 @@ export interface UpgradeResult {
   readonly reader: string
   /** Things the person should know although nothing was lost, such as a view that was broken already. */
   readonly warnings: readonly string[]
+  /** Of a check: the target reads some values otherwise than the release that wrote them, so the file has to be written anew. */
+  readonly outdated?: boolean
   /** Milliseconds. Export and import overlap; `total` is the wall clock. */
   readonly ms: {
     readonly export: number

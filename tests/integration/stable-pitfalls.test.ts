@@ -1,3 +1,4 @@
+import { DuckDBInstance, DuckDBTimeTZValue } from '@duckdb/node-api'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
@@ -220,6 +221,49 @@ describe('types and macros of CHECKs and generated columns', () => {
     await rig.upgrade(await make(types), NEWER, {}, async (target) => {
       expect(await readFrom(target, 'SELECT g FROM t')).toEqual(['b'])
     })
+  })
+})
+
+describe('a TIMETZ that 0.9 wrote, of which every later release reads another offset', () => {
+  /** Its bits, and those of a time of today. */
+  const NOON_AT_5 = (43_200_000_000n << 24n) | (1559n * 3600n + 18_000n)
+  const NOON_TODAY = (43_200_000_000n << 24n) | (57_599n - 18_000n)
+
+  async function makeTimes(...statements: readonly string[]): Promise<string> {
+    const file = await make(['CREATE TABLE old (z TIMETZ)', 'CREATE TABLE u (i INTEGER)'])
+    const instance = await DuckDBInstance.create(file)
+    const connection = await instance.connect()
+    const appender = await connection.createAppender('old')
+    for (const bits of [NOON_AT_5, NOON_TODAY, undefined]) {
+      if (bits === undefined) appender.appendNull()
+      else appender.appendTimeTZ(DuckDBTimeTZValue.fromBits(bits))
+      appender.endRow()
+    }
+    appender.closeSync()
+    for (const statement of statements) await connection.run(statement)
+    connection.closeSync()
+    instance.closeSync()
+    return file
+  }
+
+  it.each([NEWEST, NEWER])('means what it meant', async (target) => {
+    const file = await makeTimes()
+    expect(await readFrom(file, 'SELECT z::VARCHAR FROM old')).toContain('12:00:00-1548:01')
+    expect(await rig.check(file, NEWEST)).toMatchObject({ outdated: true })
+    await rig.upgrade(file, target, {}, async (made) => {
+      const times = await readFrom(made, 'SELECT z::VARCHAR FROM old')
+      expect(times).toEqual(['12:00:00+05', '12:00:00+05', 'null'])
+      expect(await rig.check(made, NEWEST)).toMatchObject({ outdated: false })
+      await rig.compare(file, made, NEWEST)
+    })
+    await expect(rig.compare(file, file, NEWEST)).rejects.toMatchObject({ code: 'difference' })
+  })
+
+  it('is refused inside of a list', async () => {
+    const file = await makeTimes('CREATE TABLE l AS SELECT [z] AS zs FROM old', 'DELETE FROM old')
+    const refused = { code: 'unsupported', message: expect.stringContaining('column main.l.zs') as string }
+    await expect(rig.check(file, NEWEST)).rejects.toMatchObject(refused)
+    await expect(rig.upgrade(file, NEWER)).rejects.toMatchObject(refused)
   })
 })
 

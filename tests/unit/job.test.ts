@@ -112,6 +112,17 @@ describe('a file that is right already', () => {
     expect(bench.checks).toHaveLength(0)
   })
 
+  it.each(['full', 'none'] as const)(
+    'is migrated when the target would read it otherwise (%s)',
+    async (verify) => {
+      bench.check = () => Promise.resolve({ ...RESULT, outdated: true })
+      await bench.put('src/a.duckdb', database(64, { writer: 'v0.9.2' }))
+      const report = await bench.run('a.duckdb', { verify })
+      expect(report).toMatchObject({ outcome: 'migrated', rows: 30, warnings: RESULT.warnings })
+      expect(await bench.text('dst/a.duckdb')).toBe(UPGRADED)
+    },
+  )
+
   it('is migrated when rows are in its WAL, but an empty WAL is none', async () => {
     await bench.put('src/a.duckdb', database(64))
     await bench.put('src/a.duckdb.wal', 'rows')

@@ -7,8 +7,8 @@ const CALLED: ReadonlySet<string> = new Set(
     'array_extract bit_xor chr concat count count_star current_database date_part duckdb_columns duckdb_constraints',
     'duckdb_functions duckdb_indexes duckdb_schemas duckdb_sequences duckdb_tables duckdb_types duckdb_views',
     'element_at enum_range epoch_ns error greatest hash len list_aggr list_extract list_transform list_value lower',
-    'make_timestamp_ns map map_keys map_values octet_length parquet_scan pragma_table_info row_number split_part',
-    'string_agg strlen struct_extract struct_pack sum to_days to_microseconds to_months union_extract union_tag',
+    'make_timestamp_ns map map_keys map_values octet_length parquet_scan pragma_table_info regexp_matches row_number',
+    'split_part string_agg strlen struct_extract struct_pack sum to_days to_microseconds to_months union_extract union_tag',
     'union_value xor',
   ].flatMap((line) => line.split(' ')),
 )

@@ -162,6 +162,11 @@ export function alreadyWrittenBy(file: StorageFormat, target: Wanted): boolean {
   return wanted.serializationLevel === undefined || file.serializationLevel === wanted.serializationLevel
 }
 
+/** Whether something in a file may have been stored otherwise than later releases of the same storage version read it. */
+export function mayBeOutdated({ writer }: { readonly writer?: string | undefined }): boolean {
+  return writer !== undefined && compareReleases(writer, '0.10.0') < 0
+}
+
 function format(storageVersion: number): StorageFormat {
   const serializationLevel = storageVersion > STABLE_VERSION ? storageVersion - LEVEL_OFFSET : undefined
   return { storageVersion, serializationLevel }
