@@ -63,6 +63,8 @@ it.each([
   ['SELECT typeof(e) FROM t', /typeof gave the name/],
   ['SELECT max_by(d, e), min_by(d, d) FROM t', /took an ENUM for its text/],
   ["SELECT md5_number('a')", /md5_number was a HUGEINT/],
+  ['SELECT array_pop_back(l) FROM t', /array_pop_back of \[\]/],
+  ['SELECT CAST(t AS TIMESTAMP_S), t::TIMESTAMP_MS FROM t', /was cut and is rounded/],
   ["SELECT json_object('a', n) FROM t", /was written into JSON/],
   ['SELECT bar(f, 0, 10) FROM t', /bar fills its text/],
   ['SELECT formatReadableDecimalSize(n) FROM t', /wrote '1KB'/],

@@ -87,6 +87,11 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     what: 'max_by, min_by, median and quantile took an ENUM for its text and take it in the order of its labels: cast it to VARCHAR',
   },
   {
+    probe: 'array_pop_back(CAST([] AS INTEGER[])) IS NULL',
+    holds: calls('array_pop_back'),
+    what: 'array_pop_back of [] was NULL and is []',
+  },
+  {
     probe: `typeof(md5_number('a')) = 'HUGEINT'`,
     holds: calls('md5_number'),
     what: 'md5_number was a HUGEINT, often negative, and is a UHUGEINT',

@@ -294,6 +294,7 @@ function columnsOf({ tables }: Catalog): Columns {
   }
 }
 
+/** `isQuery`: is it looked at as part of a query? */
 function expressions(catalog: Catalog): { where: string; sql: string; isQuery?: true }[] {
   return [
     ...catalog.views.map((view) => ({
@@ -315,6 +316,7 @@ function expressions(catalog: Catalog): { where: string; sql: string; isQuery?: 
       ...table.columns.map((column) => ({
         where: `column ${display(table)}.${column.name}`,
         sql: column.generated ?? '',
+        isQuery: true as const,
       })),
       ...table.constraints.flatMap((one) =>
         one.kind === 'check'
