@@ -66,9 +66,10 @@ export const CHANGES: readonly Change[] = [
     probe: `typeof(DATE '2020-01-01' + to_days(1)) = 'DATE'`,
     holds: (tokens, _, { dates, intervals }) =>
       tokens.some((token) => /^(INTERVAL|to_\w+s)$/i.test(token.text) || isNamed(token, intervals)) &&
-      tokens.some(
-        (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
-      ) &&
+      (callsIn(tokens, ['date_add']).length > 0 ||
+        tokens.some(
+          (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
+        )) &&
       tokens.some(
         ({ kind, text }) =>
           (kind === 'word' && /^(DATE|current_date|today)$/i.test(text)) ||
