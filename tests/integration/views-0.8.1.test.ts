@@ -57,6 +57,42 @@ const CASES: readonly Case[] = [
     checks: ['SELECT f(1), g(1)', 'SELECT b FROM t'],
   },
   {
+    name: 'texts_beside_decimals_and_lists',
+    setup: [
+      `CREATE TABLE t(v varchar, n int, l int[], dc decimal(9,2), CHECK (v > 1.5), CHECK ((l || 1) <> ''),
+         b boolean GENERATED ALWAYS AS (v BETWEEN n AND dc), j varchar GENERATED ALWAYS AS (l || v))`,
+      `INSERT INTO t VALUES ('7.5', 7, [1, 2], 8.25), ('9', 10, [], 11)`,
+      `CREATE TABLE d(i int, j varchar DEFAULT concat([1], 'a'), k varchar[] DEFAULT list_append([1], 'a'))`,
+      'INSERT INTO d(i) VALUES (1)',
+      'CREATE INDEX x ON t((v < dc))',
+      `CREATE VIEW w AS SELECT v < 8.5 AS a, l || ' ' AS b, list_concat(l, ['x']) AS c, greatest(v, n) AS d, list_value(n, v) AS e FROM t`,
+      `CREATE MACRO m() AS [1] || 'a'`,
+    ],
+    checks: [
+      'SELECT b::varchar, j FROM t',
+      'SELECT j, k::varchar FROM d',
+      'SELECT columns(*)::varchar FROM w',
+      'SELECT m()',
+    ],
+    refused: [`INSERT INTO t VALUES ('1.2', 1, [], 1)`],
+  },
+  {
+    name: 'times_compared_with_texts',
+    setup: [
+      `CREATE TABLE t(tm time, ts timestamp, CHECK (tm <> '9:00:00'),
+         a boolean GENERATED ALWAYS AS (tm > '9:00:00'), b boolean GENERATED ALWAYS AS (ts = '2020-02-03 00:00:00.0'))`,
+      `INSERT INTO t VALUES ('13:14:15.5', '2020-02-03'), ('08:00:00', '2020-02-03 01:00:00')`,
+      `CREATE VIEW w AS SELECT tm < '9:00:00' AS a, tm IN ('13:14:15.50', '8:00:00') AS b, tm = '08:00' AS c FROM t`,
+      `CREATE MACRO early() AS (SELECT count(*) FROM t WHERE tm < '9:00:00')`,
+    ],
+    checks: [
+      'SELECT columns(*)::varchar FROM t',
+      'SELECT columns(*)::varchar FROM w',
+      'SELECT early()::varchar',
+      `SELECT count(*)::varchar FROM t WHERE a AND b`,
+    ],
+  },
+  {
     name: 'texts_like_parameters',
     setup: [`CREATE MACRO f(x) AS x || '"0_macro_parametersf".x'`],
     checks: [`SELECT f('a')`],

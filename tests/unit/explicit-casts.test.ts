@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Table } from '../../src/migration/catalog/catalog.js'
 import { createIndex, createTable } from '../../src/migration/schema/ddl.js'
 import { castInIndex, castInTable } from '../../src/migration/meaning/explicit-casts.js'
-import type { DuckType } from '../../src/migration/sql/types.js'
+import type { DuckType, ScalarName } from '../../src/migration/sql/types.js'
 import { openTarget } from '../support/target-session.js'
 
 const column = (name: string, type: DuckType): Table['columns'][number] => ({
@@ -13,7 +13,7 @@ const column = (name: string, type: DuckType): Table['columns'][number] => ({
   generated: undefined,
   collation: undefined,
 })
-const scalar = (name: 'INTEGER' | 'VARCHAR' | 'DATE'): DuckType => ({ kind: 'scalar', name })
+const scalar = (name: ScalarName): DuckType => ({ kind: 'scalar', name })
 const TABLE: Table = {
   schema: 'main',
   name: 't',
@@ -22,6 +22,8 @@ const TABLE: Table = {
     column('s', scalar('VARCHAR')),
     column('d', scalar('DATE')),
     column('l', { kind: 'list', item: scalar('INTEGER') }),
+    column('ts', scalar('TIMESTAMP')),
+    column('tm', scalar('TIME')),
   ],
   constraints: [],
 }
@@ -46,6 +48,26 @@ it.each([
     `(CASE  WHEN ((i > 1)) THEN ('a') ELSE NULL END = 'x')`,
   ],
   [`(COALESCE(s, 'a') = 'x')`, `(COALESCE(s, 'a') = 'x')`],
+  ['(s > 1.5)', '(CAST(s AS DECIMAL(2,1)) > CAST(1.5 AS DECIMAL(2,1)))'],
+  [
+    '(s BETWEEN 1 AND 2.5)',
+    '(CAST(s AS DECIMAL(11,1)) BETWEEN CAST(1 AS DECIMAL(11,1)) AND CAST(2.5 AS DECIMAL(11,1)))',
+  ],
+  [`((l || 1) <> s)`, '((CAST(l AS VARCHAR) || CAST(1 AS VARCHAR)) != s)'],
+  [`(concat(l, 'a') <> s)`, `(concat(CAST(l AS VARCHAR), CAST('a' AS VARCHAR)) != s)`],
+  [
+    `(length((l || list_value(s))) > 1)`,
+    '(length((CAST(l AS VARCHAR[]) || CAST(list_value(s) AS VARCHAR[]))) > 1)',
+  ],
+  [
+    `(length(list_append(l, 'a')) > 1)`,
+    `(length(list_append(CAST(l AS VARCHAR[]), CAST('a' AS VARCHAR))) > 1)`,
+  ],
+  // No query made a time of such a text.
+  [
+    `((tm > '9:00:00') OR (ts > '2020-02-03'))`,
+    `((CAST(tm AS VARCHAR) > CAST('9:00:00' AS VARCHAR)) OR (CAST(ts AS VARCHAR) > CAST('2020-02-03' AS VARCHAR)))`,
+  ],
   ['(i > 1)', '(i > 1)'],
   ['(nonsense(i) > 1)', '(nonsense(i) > 1)'],
 ])('%s is %s', async (before, after) => {
@@ -92,6 +114,13 @@ it('writes the casts of defaults, generated columns and indexes, so that the tar
   const { cast } = await castInIndex(target, index, TABLE)
   expect(cast.definition).toBe('((length(CAST(i AS VARCHAR))), s)')
   await target.query(createIndex(cast))
+})
+
+it('compares times with texts in a generated column as the queries did that computed it', async () => {
+  const generated = `((tm > '9:00:00') OR (ts > '2020-02-03'))`
+  const columns = [...TABLE.columns, { ...column('g', scalar('BOOLEAN')), generated }]
+  const done = await castInTable(await openTarget(), { ...TABLE, columns })
+  expect(done).toEqual({ cast: { ...TABLE, columns }, unsure: [] })
 })
 
 it('leaves everything as it is for a target that casts by itself', async () => {

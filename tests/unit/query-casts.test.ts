@@ -9,7 +9,7 @@ beforeAll(async () => {
   target = await openTarget()
   await target.query(`CREATE TYPE mood AS ENUM('sad', 'ok')`)
   await target.query(
-    'CREATE TABLE t(i int, b bigint, d date, ts timestamp, s varchar, h hugeint, e mood, l int[], f double)',
+    'CREATE TABLE t(i int, b bigint, d date, ts timestamp, s varchar, h hugeint, e mood, l int[], f double, tm time)',
   )
   await target.query('CREATE TABLE narrow(n smallint, i int, w ubigint)')
 })
@@ -24,6 +24,10 @@ it.each([
   [
     `SELECT coalesce(i, 'a') AS x FROM t`,
     `SELECT COALESCE(CAST(i AS VARCHAR), CAST('a' AS VARCHAR)) AS x FROM t`,
+  ],
+  [
+    `SELECT * FROM t WHERE tm > '10:00'`,
+    `SELECT * FROM t WHERE (CAST(tm AS VARCHAR) > CAST('10:00' AS VARCHAR))`,
   ],
   // The column keeps its name.
   [
@@ -98,6 +102,7 @@ it.each([
   `SELECT * FROM t WHERE s = 1 AND i = '1' AND d = '2020-01-02' AND e = 'sad' AND e NOT IN ('x', 'sad')`,
   // A query made a TIMESTAMP of such a text even then.
   `SELECT * FROM t WHERE ts >= '2020-01-01' AND ts BETWEEN '2020-01-01' AND '2020-12-31 10:00:00' AND ts NOT IN ('2020-01-01', '2020-1-2')`,
+  `SELECT * FROM t WHERE tm < '9:00:00' AND tm IN ('10:00:00', '11:00:00.5')`,
   // HUGEINT did not give way to VARCHAR.
   `SELECT coalesce(sum(i), '0') FROM t`,
   `SELECT 1 UNION ALL SELECT 'a'`,
@@ -124,6 +129,19 @@ it.each([
   await target.query('CREATE OR REPLACE MACRO or_zero(x) AS coalesce(x, 0)')
   await target.query('CREATE OR REPLACE MACRO shout(x) AS upper(x)')
   expect(await castInQuery(target, sql, { macros: new Set(['or_zero', 'shout']) })).toEqual({ sql, isSure })
+})
+
+it.each([
+  [
+    `SELECT l || 'a' AS x, s BETWEEN 1 AND f AS y FROM t`,
+    `SELECT (CAST(l AS VARCHAR) || CAST('a' AS VARCHAR)) AS x, (CAST(s AS DOUBLE) BETWEEN CAST(1 AS DOUBLE) AND CAST(f AS DOUBLE)) AS y FROM t`,
+  ],
+  [
+    `SELECT list_concat(l, ['a']) AS x, s < 1.25 AS y FROM t`,
+    `SELECT list_concat(CAST(l AS VARCHAR[]), CAST(main.list_value('a') AS VARCHAR[])) AS x, (CAST(s AS DECIMAL(3,2)) < CAST(1.25 AS DECIMAL(3,2))) AS y FROM t`,
+  ],
+])('%s of a query that the target refuses is %s', async (sql, wanted) => {
+  expect(await castInQuery(target, sql, { isRefused: true })).toEqual({ sql: wanted, isSure: true })
 })
 
 it('writes what a query lacks that the target refuses', async () => {

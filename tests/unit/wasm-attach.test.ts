@@ -5,7 +5,7 @@ const noMatch = (call: string): Error =>
   new Error(`Binder Error: No function matches the given name and argument types '${call}'. You might need …`)
 
 /** Attaches once macros of these names are there; each engine begins with none. */
-function engines(...needs: readonly [name: string, call: string][]): {
+function engines(...needs: readonly [name: string, call: string | Error][]): {
   said: string[]
   anew: () => { query(sql: string): void; close(): void }
 } {
@@ -20,7 +20,8 @@ function engines(...needs: readonly [name: string, call: string][]): {
         const missing = needs.find(
           ([name]) => !here.some((one) => one.startsWith(`CREATE MACRO main."${name}"(`)),
         )
-        if (sql.startsWith('ATTACH') && missing) throw noMatch(missing[1])
+        if (sql.startsWith('ATTACH') && missing)
+          throw typeof missing[1] === 'string' ? noMatch(missing[1]) : missing[1]
       },
     }
   }
@@ -42,6 +43,22 @@ it('macros stand in for what is missing while the file is attached', () => {
     'CREATE MACRO main."-"(p0, p1) AS NULL',
     'CREATE MACRO main."year"(p0) AS NULL',
     `ATTACH '/job/it"s a.b.duckdb' AS "it""s a.b" (READ_ONLY)`,
+  ])
+})
+
+it('a function stands in as well that does not know of what type another stand-in is', () => {
+  const first = noMatch('timezone(VARCHAR, TIMESTAMP WITH TIME ZONE)')
+  const unsure = new Error(
+    'Binder Error: Could not choose a best candidate function for the function call "date_trunc(VARCHAR, NULL)". In order to select one, please add explicit type casts.\n\tCandidate functions:\n\tdate_trunc(VARCHAR, TIMESTAMP) -> TIMESTAMP\n',
+  )
+  const { anew, said } = engines(
+    ['timezone', 'timezone(VARCHAR, TIMESTAMP WITH TIME ZONE)'],
+    ['date_trunc', unsure],
+  )
+  attachInstead(anew, { path: 'a.duckdb', mode: 'read' }, first)
+  expect(said.slice(-3, -1)).toEqual([
+    'CREATE MACRO main."timezone"(p0, p1) AS NULL',
+    'CREATE MACRO main."date_trunc"(p0, p1) AS NULL',
   ])
 })
 

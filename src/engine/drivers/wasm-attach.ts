@@ -90,7 +90,10 @@ interface Missing {
 function missingFunction(error: unknown): Missing | undefined {
   const message = messageOf(error)
   const [, refused, types = ''] =
-    /No function matches the given name and argument types '([^'(]+)\(([^']*)\)'/.exec(message) ?? []
+    /No function matches the given name and argument types '([^'(]+)\(([^']*)\)'/.exec(message) ??
+    // What a stand-in gives, NULL, is of any type.
+    /Could not choose a best candidate function for the function call "([^"(]+)\(([^"]*)\)"/.exec(message) ??
+    []
   if (refused !== undefined) return { name: refused, count: splitList(types).length, corrected: false }
   const [, called, given] =
     /Macro function '([^'(]+)\([^']*\)' requires .*, but (a single|\d+) positional/.exec(message) ?? []

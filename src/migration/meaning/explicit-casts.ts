@@ -2,20 +2,23 @@ import { display, type Index, type Table } from '../catalog/catalog.js'
 import type { Bind } from './bind.js'
 import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes } from './number-types.js'
-import { comparedAsNumbers, inOneType, type Sure } from './one-type.js'
-import { textListType } from './query-place.js'
+import { comparedAsNumbers, inOneType, type InPlace, type Sure } from './one-type.js'
 import { text } from '../sql/row.js'
 import { type Session, SqlError } from '../sql/session.js'
 import { ident, splitList, tokenize } from '../sql/sql.js'
 import {
   castDoubles,
   castTo,
+  expressionsOf,
   isNode,
   type Node,
+  type ParseType,
   parseSelect,
   printExactly,
   printSelect,
   sameTree,
+  statementsOf,
+  typeParser,
 } from './syntax-tree.js'
 import { tableExpressions } from './table-expressions.js'
 import { renderType } from '../sql/types.js'
@@ -31,7 +34,9 @@ const NO_MATCH = /No function matches the given name and argument types '(.+?)\(
 
 /** May a missing cast to VARCHAR be what the target complains of? */
 export function lacksCast(complaint: string): boolean {
-  return NO_MATCH.test(complaint) || /Cannot (?:mix|compare) values of type .*VARCHAR/.test(complaint)
+  return (
+    NO_MATCH.test(complaint) || /an explicit cast is required|Cannot deduce template type/.test(complaint)
+  )
 }
 
 /** Does a table hold an expression that may mean something else without a cast, although no target complains? */
@@ -62,8 +67,8 @@ interface Cast<T> {
 export async function castInTable(target: Session, table: Table): Promise<Cast<Table>> {
   const unsure: string[] = []
   const row = rowOf(table)
-  const cast = async (sql: string, what: string, from = row): Promise<string> => {
-    const done = await castIn(target, sql, from)
+  const cast = async (sql: string, what: string, from = row, isQueried = false): Promise<string> => {
+    const done = await castIn(target, sql, from, isQueried)
     if (!done.isSure) unsure.push(what)
     return done.sql
   }
@@ -74,7 +79,7 @@ export async function castInTable(target: Session, table: Table): Promise<Cast<T
       return {
         ...column,
         default: value === undefined ? undefined : await cast(value, `default of ${what}`, ''),
-        generated: generated === undefined ? undefined : await cast(generated, `column ${what}`),
+        generated: generated === undefined ? undefined : await cast(generated, `column ${what}`, row, true),
       }
     }),
   )
@@ -108,11 +113,12 @@ function rowOf({ columns }: Table): string {
 
 const HEAD = 'SELECT '
 
-/** `isSure`: may nothing in it mean something else? */
+/** `isQueried`: is it computed in queries, as generated columns are? `isSure`: may nothing in it mean something else? */
 async function castIn(
   target: Session,
   sql: string,
   from: string,
+  isQueried = false,
 ): Promise<{ readonly sql: string; readonly isSure: boolean }> {
   const asItIs = { sql, isSure: true }
   // 0.8.1 as a target still casts by itself.
@@ -126,16 +132,18 @@ async function castIn(
   )
   const [expression] = expressionsOf(tree)
   if (!expression) return asItIs
-  const textList = /\b(list|array)_/i.test(sql) ? await textListType(target) : undefined
-  const { node, isSure } = await castWithin(expression, known, textList)
+  const place = { parseType: typeParser(target), ...(isQueried && { isColumn }) }
+  const { node, isSure } = await castWithin(expression, known, place)
   const cast = selecting(tree, node)
   if (sameTree(tree, cast)) return { sql, isSure }
   const printed = await printExactly(target, cast)
   return printed?.startsWith(HEAD) ? { sql: printed.slice(HEAD.length), isSure } : { sql, isSure: false }
 }
 
+const isColumn = (node: Node): boolean => node['class'] === 'COLUMN_REF'
+
 /** From the inside out, so that whatever an expression is made of is sound when its turn comes. */
-async function castWithin(node: Node, known: KnownTypes, textList: unknown): Promise<Sure> {
+async function castWithin(node: Node, known: KnownTypes, place: InPlace): Promise<Sure> {
   const entries: [string, unknown][] = []
   const sure: boolean[] = []
   const castOne = async (child: unknown): Promise<unknown> => {
@@ -145,25 +153,47 @@ async function castWithin(node: Node, known: KnownTypes, textList: unknown): Pro
       return cast
     }
     if (!isNode(child)) return child
-    const inner = await castWithin(child, known, textList)
+    const inner = await castWithin(child, known, place)
     sure.push(inner.isSure)
     return inner.node
   }
   for (const [field, child] of Object.entries(node)) entries.push([field, await castOne(child)])
-  const sound = await inOneType(Object.fromEntries(entries), known.bind, { textList })
+  const sound = await inOneType(Object.fromEntries(entries), known.bind, place)
   const typed = await inNumberTypes(sound.node, known.bind)
   known.learn(typed)
-  return { node: await castArguments(typed, known.bind), isSure: sound.isSure && sure.every(Boolean) }
+  const done = await castArguments(typed, known.bind, place.parseType)
+  return { node: done, isSure: sound.isSure && sure.every(Boolean) }
 }
 
 /** The expression with the casts without which the target refuses it: it knows no such function, or no such comparison. */
-export async function castArguments(node: Node, bind: Bind): Promise<Node> {
+export async function castArguments(node: Node, bind: Bind, parseType: ParseType): Promise<Node> {
   if (node['class'] !== 'FUNCTION' && node['type'] !== 'ARRAY_EXTRACT')
-    return await comparedAsNumbers(node, bind)
+    return await comparedAsNumbers(node, bind, parseType)
   const found = await bind(node)
-  for (const outer of 'type' in found ? [] : withCasts(node, found.complaint))
+  if ('type' in found) return node
+  const joined = await joinedAsTexts(node, found.complaint, bind, parseType)
+  for (const outer of joined ? [joined] : withCasts(node, found.complaint))
     if ('type' in (await bind(outer))) return outer
   return node
+}
+
+/** `l || 'a'` joined the text of a list, and `l || ['a']`, `list_append(l, 'a')` made texts of what it holds. */
+async function joinedAsTexts(
+  node: Node,
+  complaint: string,
+  bind: Bind,
+  parseType: ParseType,
+): Promise<Node | undefined> {
+  const [, kind] = /Cannot concatenate (types|lists of types)\b/.exec(complaint) ?? []
+  const textList = kind && (await parseType('VARCHAR[]'))
+  if (!textList) return undefined
+  const children: unknown[] = []
+  for (const child of [node['children']].flat().filter(isNode)) {
+    const found = await bind(child)
+    const isList = 'type' in found && found.type.endsWith(']')
+    children.push(castTo(isList && kind !== 'types' ? textList : 'VARCHAR', child))
+  }
+  return { ...node, children }
 }
 
 /** A call with casts that may help, the likeliest first. */
@@ -204,16 +234,6 @@ function selecting(tree: Node, expression: Node): Node {
   const [statement] = statementsOf(tree)
   const node = isNode(statement?.['node']) ? statement['node'] : {}
   return { ...tree, statements: [{ ...statement, node: { ...node, select_list: [expression] } }] }
-}
-
-function expressionsOf(tree: Node): Node[] {
-  const [statement] = statementsOf(tree)
-  const list = isNode(statement?.['node']) ? statement['node']['select_list'] : undefined
-  return Array.isArray(list) ? (list as unknown[]).filter(isNode) : []
-}
-
-function statementsOf(tree: Node): Node[] {
-  return Array.isArray(tree['statements']) ? (tree['statements'] as unknown[]).filter(isNode) : []
 }
 
 async function describe(target: Session, select: string): ReturnType<Bind> {

@@ -87,6 +87,16 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     what: 'max_by, min_by, median and quantile took an ENUM for its text and take it in the order of its labels: cast it to VARCHAR',
   },
   {
+    probe: 'cardinality(map(CAST(NULL AS INTEGER[]), CAST(NULL AS INTEGER[]))) = 0',
+    holds: (tokens, _, { lists }) => callsIn(tokens, ['map']).some((at) => isNamed(tokens[at + 2], lists)),
+    what: 'map of lists that are NULL was {} and is NULL: write coalesce(map(k, v), map())',
+  },
+  {
+    probe: 'array_pop_back(CAST([] AS INTEGER[])) IS NULL',
+    holds: calls('array_pop_back'),
+    what: 'array_pop_back of [] was NULL and is []',
+  },
+  {
     probe: `typeof(md5_number('a')) = 'HUGEINT'`,
     holds: calls('md5_number'),
     what: 'md5_number was a HUGEINT, often negative, and is a UHUGEINT',
@@ -140,6 +150,16 @@ export const FUNCTION_CHANGES: readonly Change[] = [
     probe: 'list_sort([1, NULL]) = [NULL, 1]',
     holds: calls('list_sort', 'array_sort', 'list_reverse_sort', 'array_reverse_sort'),
     what: `list_sort put NULLs first and puts them last: write list_sort(l, 'ASC', 'NULLS FIRST')`,
+    releases: TO_0_7,
+  },
+  {
+    probe: 'list_mode([2, 1]) = 1',
+    holds: (tokens, sql, columns) =>
+      calls('mode', 'list_mode')(tokens, sql, columns) ||
+      callsIn(tokens, ['list_aggregate', 'list_aggr', 'array_aggregate', 'array_aggr']).some((at) =>
+        tokens.slice(at, endOfCall(tokens, at)).some(({ text }) => /^'mode'$/i.test(text)),
+      ),
+    what: 'mode of values that are as frequent as others was the smallest of them, and is the first that comes',
     releases: TO_0_7,
   },
   {

@@ -102,6 +102,8 @@ async function divide(
   let told = true
   const whole: Token[] = []
   for (const division of divisionsIn(tokens)) {
+    // Which is NULL of whatever type, also of an INTERVAL, that no `//` takes.
+    if (isWord(tokens[tokens.indexOf(division) + 1], 'NULL')) continue
     const type = isBindable(tokens) ? await typeOf(session, around(sql, tokens, division), from) : undefined
     if (type === undefined) told = false
     else if (isIntegerName(type)) whole.push(division)

@@ -66,9 +66,10 @@ export const CHANGES: readonly Change[] = [
     probe: `typeof(DATE '2020-01-01' + to_days(1)) = 'DATE'`,
     holds: (tokens, _, { dates, intervals }) =>
       tokens.some((token) => /^(INTERVAL|to_\w+s)$/i.test(token.text) || isNamed(token, intervals)) &&
-      tokens.some(
-        (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
-      ) &&
+      (callsIn(tokens, ['date_add']).length > 0 ||
+        tokens.some(
+          (token, i) => isSymbol(token, '+') || (isSymbol(token, '-') && !isSymbol(tokens[i + 1], '>')),
+        )) &&
       tokens.some(
         ({ kind, text }) =>
           (kind === 'word' && /^(DATE|current_date|today)$/i.test(text)) ||
@@ -294,6 +295,7 @@ function columnsOf({ tables }: Catalog): Columns {
   }
 }
 
+/** `isQuery`: is it looked at as part of a query? */
 function expressions(catalog: Catalog): { where: string; sql: string; isQuery?: true }[] {
   return [
     ...catalog.views.map((view) => ({
@@ -315,6 +317,7 @@ function expressions(catalog: Catalog): { where: string; sql: string; isQuery?: 
       ...table.columns.map((column) => ({
         where: `column ${display(table)}.${column.name}`,
         sql: column.generated ?? '',
+        isQuery: true as const,
       })),
       ...table.constraints.flatMap((one) =>
         one.kind === 'check'

@@ -2,13 +2,13 @@ import type { Bind } from './bind.js'
 import { compareStamp, type Comparison } from './compared-stamps.js'
 import { constantText, constantType, isNull } from './constants.js'
 import { literal, splitList } from '../sql/sql.js'
-import { castTo, isNode, type Node } from './syntax-tree.js'
+import { castTo, isNode, type Node, type ParseType } from './syntax-tree.js'
 
 /** Types of which, and of VARCHAR, releases up to 0.8 make VARCHAR. */
 const TIMES = /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS)?)$/
 export const TIMES_AND_NUMBERS =
   /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL.*|FLOAT|DOUBLE)$/
-const NUMBERS = /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|FLOAT|DOUBLE)$/
+const NUMBERS = /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|DECIMAL\(.*\)|FLOAT|DOUBLE)$/
 const ALL_BUT_BYTES = /^(?!BLOB$|ENUM\()/
 
 /** Expressions with values for which one type is needed. */
@@ -95,18 +95,18 @@ export function valuesIn(node: Node): Node[] {
   return kind ? kind.fields.flatMap((field) => [node[field]].flat().filter(isNode).map(valueOf)) : []
 }
 
-/** What is told about a place in a query, which no expression of a table has. */
-export interface InQuery {
-  /** The type VARCHAR[]. */
-  readonly textList: unknown
-  readonly isColumn: (node: Node) => boolean
+/** What is told about the place of an expression. */
+export interface InPlace {
+  readonly parseType: ParseType
+  /** In a query, of which an optimizer sees the constants. */
+  readonly isColumn?: (node: Node) => boolean
 }
 
 /** The expression with the casts to VARCHAR that releases up to 0.8 made where a text stands beside other values. */
 export async function inOneType(
   node: Node,
   bind: Bind,
-  { textList, isColumn }: Partial<InQuery> = {},
+  { parseType, isColumn }: Partial<InPlace> = {},
 ): Promise<Sure> {
   const kind = KINDS.find(({ is }) => is(node))
   const values = valuesIn(node)
@@ -135,7 +135,7 @@ export async function inOneType(
     return { node, isSure: true }
   const comparison = isColumn ? comparedAs(kind, node, values, types, isColumn) : 'as texts'
   if (comparison !== 'as texts') return { node, isSure: comparison === 'as it is' }
-  if (isSearch) return searchText(node, values, textList)
+  if (isSearch) return searchText(node, values, await parseType?.('VARCHAR[]'))
   if (named(node, /^nullif$/)) return { node: nullIfText(node, values), isSure: true }
   const changed = kind.fields.map((field): [string, unknown] => {
     const child = node[field]
@@ -145,16 +145,47 @@ export async function inOneType(
 }
 
 /** A text that was compared with a number became one: `v > 2`, which later releases refuse without a cast. */
-export async function comparedAsNumbers(node: Node, bind: Bind): Promise<Node> {
+export async function comparedAsNumbers(node: Node, bind: Bind, parseType: ParseType): Promise<Node> {
   const kind = KINDS.find(({ is }) => is(node))
   if (kind?.gives !== 'order') return node
-  const types = new Set<string | undefined>()
   // A text in quotes becomes a number without a cast.
-  for (const value of valuesIn(node))
-    if (constantText(value) === undefined) types.add(await typeOf(value, bind))
-  const [number, ...others] = [...types].filter((type) => type !== 'VARCHAR')
-  if (!types.has('VARCHAR') || number === undefined || others.length > 0 || !NUMBERS.test(number)) return node
-  return { ...node, ...Object.fromEntries(kind.fields.map((field) => [field, castTo(number, node[field])])) }
+  const values = valuesIn(node).filter((value) => constantText(value) === undefined && !isNull(value))
+  const isConstant = (value: Node): boolean => constantType(value) !== undefined
+  const types = new Map<string, Node>()
+  for (const value of [...values.filter((one) => !isConstant(one)), ...values.filter(isConstant)]) {
+    // Constants are only of interest beside a text.
+    if (isConstant(value) && !types.has('VARCHAR')) return node
+    const found = await bind(value)
+    if ('complaint' in found) return node
+    types.set(found.type, value)
+  }
+  const numbers = [...types].filter(([type]) => type !== 'VARCHAR')
+  if (numbers.length === types.size || !numbers.every(([type]) => NUMBERS.test(type))) return node
+  const type = await typeOfAll(numbers, bind, parseType)
+  if (type === undefined) return node
+  return { ...node, ...Object.fromEntries(kind.fields.map((field) => [field, castTo(type, node[field])])) }
+}
+
+/** The type of all numbers of `v BETWEEN 1 AND 2.5`. */
+async function typeOfAll(
+  numbers: readonly (readonly [string, Node])[],
+  bind: Bind,
+  parseType: ParseType,
+): Promise<Node | undefined> {
+  const [first, ...others] = numbers
+  if (!first || others.length === 0) return first && (await parseType(first[0]))
+  const children: Node[] = []
+  for (const [name, value] of numbers) {
+    const type = await parseType(name)
+    if (!type) return undefined
+    // A constant would become what the others are.
+    children.push(castTo(type, value))
+  }
+  const found = await bind({ class: 'OPERATOR', type: 'OPERATOR_COALESCE', alias: '', children })
+  // UBIGINT and a signed number were a DOUBLE.
+  const isKept =
+    'type' in found && (found.type !== 'HUGEINT' || numbers.some(([type]) => type === found.type))
+  return isKept ? await parseType(found.type) : undefined
 }
 
 /** How a comparison in a query was made. */
@@ -163,10 +194,10 @@ function comparedAs(
   node: Node,
   values: readonly Node[],
   types: Types,
-  isColumn: InQuery['isColumn'],
+  isColumn: (node: Node) => boolean,
 ): Comparison {
   const isIn = /^COMPARE_(NOT_)?IN$/.test(String(node['type']))
-  const isStamp = (i: number): boolean => /^TIMESTAMP/.test(types[i] ?? '')
+  const isStamp = (i: number): boolean => /^TIME/.test(types[i] ?? '')
   if (!(isIn || kind.givesWay === TIMES) || !types.some((_, i) => isStamp(i))) return 'as texts'
   const [first, ...others] = values
   // The optimizer looked elsewhere for what stands there twice.
@@ -175,8 +206,9 @@ function comparedAs(
   if (isIn && others.length > 1 && !isStamp(0)) return 'as texts'
   const found = others.map((other, i): Comparison => {
     if (types[0] !== 'VARCHAR' && types[i + 1] !== 'VARCHAR') return 'not known'
-    if (isStamp(0)) return compareStamp(first, other, isColumn)
-    return isStamp(i + 1) ? compareStamp(other, first, isColumn) : 'not known'
+    const at = isStamp(0) ? 0 : i + 1
+    const [stamp, text] = at === 0 ? [first, other] : [other, first]
+    return isStamp(at) ? compareStamp({ stamp, type: types[at] }, text, isColumn) : 'not known'
   })
   const all = new Set(found)
   if (all.size === 1) return found[0] ?? 'not known'
@@ -230,11 +262,13 @@ function areOtherNested(types: Types): boolean {
 }
 
 /** `list_contains(l, x)` */
-function searchText(node: Node, values: readonly Node[], textList: unknown): Sure {
+function searchText(node: Node, values: readonly Node[], textList: Node | undefined): Sure {
   const [list, value] = values
   if (textList === undefined || !list) return { node, isSure: false }
-  const cast = { ...castTo('VARCHAR', list), cast_type: textList }
-  return { node: { ...node, children: [cast, castTo('VARCHAR', value)] }, isSure: true }
+  return {
+    node: { ...node, children: [castTo(textList, list), castTo('VARCHAR', value)] },
+    isSure: true,
+  }
 }
 
 /** `nullif(a, b)` gives a, in its own type. */

@@ -235,14 +235,14 @@ class Caster {
     if (node['class'] === 'SUBQUERY' && node['subquery_type'] === 'ANY')
       return await this.castCompared(node, bind, place)
     const { node: done, isSure } = await inOneType(node, bind, {
-      textList: this.frame.parts.textList,
+      parseType: this.describer.parseType,
       isColumn: (one) => isColumn(one) && !this.describer.isParameter(one),
     })
     this.isSure &&= isSure
     this.isSure &&= await this.isSureOfCall(done, bind)
     const typed = await inNumberTypes(done, bind)
     known.learn(typed)
-    return this.options.isRefused ? await castArguments(typed, bind) : typed
+    return this.options.isRefused ? await castArguments(typed, bind, this.describer.parseType) : typed
   }
 
   /** A text that a macro is called with stands wherever its parameter does, such as in `coalesce(x, 0)`. */

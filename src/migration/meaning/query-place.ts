@@ -1,6 +1,15 @@
 import { text } from '../sql/row.js'
 import { type Session, SqlError } from '../sql/session.js'
-import { changeNodes, isNode, type Node, parseSelect, printSelect } from './syntax-tree.js'
+import {
+  castTo,
+  changeNodes,
+  isNode,
+  type Node,
+  type ParseType,
+  parseSelect,
+  printSelect,
+  typeParser,
+} from './syntax-tree.js'
 
 /*
  * What the target makes of expressions and queries inside another query, wherever they stand there: below other tables,
@@ -32,7 +41,6 @@ interface Parts {
   readonly beside: Node
   /** `SELECT CAST(c AS VARCHAR) FROM q(c)` */
   readonly asText: Node
-  readonly textList: unknown
   /** `SELECT * FROM t` */
   readonly all: Node
 }
@@ -40,7 +48,6 @@ interface Parts {
 const BESIDE = 'SELECT duckfleet_q.* FROM (SELECT 1) duckfleet_l, (SELECT 1) duckfleet_q'
 const AS_TEXT = 'SELECT CAST(duckfleet_c AS VARCHAR) FROM (SELECT 1) duckfleet_q(duckfleet_c)'
 const ALL = 'SELECT * FROM duckfleet_t'
-const TEXT_LIST = 'SELECT CAST(NULL AS VARCHAR[])'
 
 /** Undefined for what the target does not read as one query. */
 export async function parseFrame(target: Session, sql: string): Promise<Frame | undefined> {
@@ -56,18 +63,11 @@ const known = new WeakMap<Session, Promise<Parts>>()
 
 async function parseParts(target: Session): Promise<Parts> {
   const parse = async (sql: string): Promise<Node> => queryOf(await parseSelect(target, sql)) ?? {}
-  const list = await parse(TEXT_LIST)
   return {
     beside: await parse(BESIDE),
     asText: await parse(AS_TEXT),
     all: await parse(ALL),
-    textList: nodesIn(list['select_list'])[0]?.['cast_type'],
   }
-}
-
-/** The type VARCHAR[], as the target's parser gives it. */
-export async function textListType(target: Session): Promise<unknown> {
-  return (await parseFrame(target, TEXT_LIST))?.parts.textList
 }
 
 /** The only query of a statement's tree. */
@@ -134,13 +134,16 @@ type Columns = readonly Described[] | Refusal
 export class Describer {
   /** Was more asked than is bearable? Then nothing is known any more. */
   isExhausted = false
+  readonly parseType: ParseType
   private asked = 0
 
   constructor(
     private readonly target: Session,
     private readonly frame: Frame,
     private readonly parameters: ReadonlySet<string> = new Set(),
-  ) {}
+  ) {
+    this.parseType = typeParser(target)
+  }
 
   /** What the target finds for expressions that stand in a SELECT, also inside of its aggregates. */
   async within(select: Node, outer: Place, expressions: readonly Node[]): Promise<Columns> {
@@ -174,10 +177,8 @@ export class Describer {
   /** The columns of a query, or why the target refuses it. */
   async columns(query: Node): Promise<Columns> {
     if (!this.holdsParameter(query)) return await this.ask(query)
-    const types = [
-      ...PROBES.map((id): unknown => ({ id, type_info: null })),
-      ...(this.frame.parts.textList === undefined ? [] : [this.frame.parts.textList]),
-    ]
+    const textList = await this.parseType('VARCHAR[]')
+    const types = [...PROBES, ...(textList ? [textList] : [])]
     const found: (readonly Described[])[] = []
     let refusal: Refusal = { complaint: '' }
     for (const type of types) {
@@ -206,20 +207,11 @@ export class Describer {
     )
   }
 
-  private withArguments(query: Node, type: unknown): Node {
+  private withArguments(query: Node, type: string | Node): Node {
     const value = { type: { id: 'NULL', type_info: null }, is_null: true }
     const child = { class: 'CONSTANT', type: 'VALUE_CONSTANT', alias: '', value }
     return changeNodes(query, (node) =>
-      this.isParameter(node)
-        ? {
-            class: 'CAST',
-            type: 'OPERATOR_CAST',
-            alias: node['alias'],
-            child,
-            cast_type: type,
-            try_cast: false,
-          }
-        : node,
+      this.isParameter(node) ? { ...castTo(type, child), alias: node['alias'] } : node,
     )
   }
 

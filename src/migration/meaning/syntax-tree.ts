@@ -50,9 +50,42 @@ export function numberNode(text: string): Node {
   return { [NUMBER]: text }
 }
 
-/** `type`: one that has a name alone, such as VARCHAR. */
-export function castTo(type: string, child: unknown): Node {
-  const castType = { id: type, type_info: null }
+/** Gives a type such as `DECIMAL(9,2)` as the target's parser does; undefined for what it does not take for one. */
+export type ParseType = (type: string) => Promise<Node | undefined>
+
+/** Types with parts differ from release to release. */
+export function typeParser(target: Session): ParseType {
+  const types = parsedTypes.get(target) ?? new Map<string, Promise<Node | undefined>>()
+  parsedTypes.set(target, types)
+  return (type) => {
+    const parsed = types.get(type) ?? parseType(target, type)
+    types.set(type, parsed)
+    return parsed
+  }
+}
+
+const parsedTypes = new WeakMap<Session, Map<string, Promise<Node | undefined>>>()
+
+async function parseType(target: Session, type: string): Promise<Node | undefined> {
+  const tree = await parseSelect(target, `SELECT CAST(NULL AS ${type})`)
+  const [cast] = isNode(tree) ? expressionsOf(tree) : []
+  return isNode(cast?.['cast_type']) ? cast['cast_type'] : undefined
+}
+
+/** What a statement's tree selects, where it is one SELECT. */
+export function expressionsOf(tree: Node): Node[] {
+  const [statement] = statementsOf(tree)
+  const list = isNode(statement?.['node']) ? statement['node']['select_list'] : undefined
+  return Array.isArray(list) ? (list as unknown[]).filter(isNode) : []
+}
+
+export function statementsOf(tree: Node): Node[] {
+  return Array.isArray(tree['statements']) ? (tree['statements'] as unknown[]).filter(isNode) : []
+}
+
+/** `type`: a name such as VARCHAR, or one with parts as the target parses it. */
+export function castTo(type: string | Node, child: unknown): Node {
+  const castType = typeof type === 'string' ? { id: type, type_info: null } : type
   return { class: 'CAST', type: 'OPERATOR_CAST', alias: '', child, cast_type: castType, try_cast: false }
 }
 

@@ -37,6 +37,11 @@ export const TEXT_CHANGES: readonly Change[] = [
     what: `TRY_CAST was NULL of texts that are values now, such as '1_000', 'yes', '10:00' as a TIME, and '1.5 days'`,
   },
   {
+    probe: `CAST(CAST(TIMESTAMP '2020-01-01 00:00:00.6' AS TIMESTAMP_S) AS VARCHAR) = '2020-01-01 00:00:00'`,
+    holds: (tokens) => tokens.some(({ kind, text }) => kind === 'word' && /^TIMESTAMP_M?S$/i.test(text)),
+    what: 'a time cast to TIMESTAMP_S or TIMESTAMP_MS was cut and is rounded: cast date_trunc(…) of it',
+  },
+  {
     probe: `CAST('1.25' AS DECIMAL(3,1)) = 1.2`,
     holds: (tokens) =>
       tokens.some(({ text }) => /^(DECIMAL|NUMERIC)$/i.test(text)) &&

@@ -226,9 +226,20 @@ class Builder {
     }
   }
 
-  macroItem(macro: Macro): Item {
-    const [what, sql] = [`macro ${display(macro)}`, createMacro(macro)]
-    return { what, name: macro.name, sql, finish: () => this.macroWithCasts(what, sql, macro) }
+  macroItem(read: Macro): Item {
+    const what = `macro ${display(read)}`
+    let macro = read
+    return {
+      what,
+      name: macro.name,
+      sql: createMacro(macro),
+      repair: async () => {
+        const done = await castInMacro(this.session, macro, this.macroNames, { isRefused: true })
+        macro = done.macro
+        return createMacro(macro)
+      },
+      finish: () => this.macroWithCasts(what, createMacro(macro), macro),
+    }
   }
 
   /** The statement that makes the macro with the casts that keep its meaning, where the target takes it so. */
