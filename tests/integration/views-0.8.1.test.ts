@@ -93,6 +93,23 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'structs_cast_to_other_names',
+    setup: [
+      `CREATE TABLE t(i int, s struct(a int, b varchar), g struct(a int, c varchar) GENERATED ALWAYS AS (s))`,
+      `INSERT INTO t VALUES (1, {'a': 1, 'b': 'x'}), (2, NULL)`,
+      `CREATE TABLE d(i int, s varchar DEFAULT CAST({'a': 1, 'b': 'x'} AS STRUCT(a int, c varchar)))`,
+      'INSERT INTO d(i) VALUES (1)',
+      'CREATE VIEW v AS SELECT i, CAST(s AS STRUCT(a int, c varchar)) AS x, s::STRUCT(y int, z varchar) AS y FROM t',
+      `CREATE MACRO m() AS CAST({'k': 1} AS STRUCT(l int))`,
+    ],
+    checks: [
+      'SELECT i::varchar, g.c FROM t',
+      'SELECT s::varchar FROM d',
+      'SELECT i::varchar, x.c, y.z FROM v ORDER BY 1',
+      'SELECT m().l::varchar',
+    ],
+  },
+  {
     name: 'texts_like_parameters',
     setup: [`CREATE MACRO f(x) AS x || '"0_macro_parametersf".x'`],
     checks: [`SELECT f('a')`],

@@ -24,6 +24,13 @@ const TABLE: Table = {
     column('l', { kind: 'list', item: scalar('INTEGER') }),
     column('ts', scalar('TIMESTAMP')),
     column('tm', scalar('TIME')),
+    column('st', {
+      kind: 'struct',
+      fields: [
+        { name: 'a', type: scalar('INTEGER') },
+        { name: 'b', type: scalar('VARCHAR') },
+      ],
+    }),
   ],
   constraints: [],
 }
@@ -63,6 +70,11 @@ it.each([
     `(length(list_append(l, 'a')) > 1)`,
     `(length(list_append(CAST(l AS VARCHAR[]), CAST('a' AS VARCHAR))) > 1)`,
   ],
+  [
+    `(struct_extract(CAST(st AS STRUCT(x INTEGER, y VARCHAR)), 'y') IS NOT NULL)`,
+    `(struct_extract(CAST(CASE  WHEN ((st IS NULL)) THEN (NULL) ELSE struct_pack(x := struct_extract(st, 'a'), y := struct_extract(st, 'b')) END AS STRUCT(x INTEGER, y VARCHAR)), 'y') IS NOT NULL)`,
+  ],
+  ['(CAST(st AS STRUCT(A BIGINT, b VARCHAR)) IS NULL)', '(CAST(st AS STRUCT(A BIGINT, b VARCHAR)) IS NULL)'],
   // No query made a time of such a text.
   [
     `((tm > '9:00:00') OR (ts > '2020-02-03'))`,

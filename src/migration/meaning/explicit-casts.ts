@@ -3,6 +3,7 @@ import type { Bind } from './bind.js'
 import { KnownTypes } from './inferred-types.js'
 import { inNumberTypes } from './number-types.js'
 import { comparedAsNumbers, inOneType, type InPlace, type Sure } from './one-type.js'
+import { castInOrder } from './struct-casts.js'
 import { text } from '../sql/row.js'
 import { type Session, SqlError } from '../sql/session.js'
 import { ident, splitList, tokenize } from '../sql/sql.js'
@@ -12,13 +13,13 @@ import {
   expressionsOf,
   isNode,
   type Node,
-  type ParseType,
+  type Parser,
   parseSelect,
   printExactly,
   printSelect,
   sameTree,
   statementsOf,
-  typeParser,
+  parserOf,
 } from './syntax-tree.js'
 import { tableExpressions } from './table-expressions.js'
 import { renderType } from '../sql/types.js'
@@ -32,11 +33,12 @@ import { renderType } from '../sql/types.js'
 
 const NO_MATCH = /No function matches the given name and argument types '(.+?)\((.*)\)'\. You might/
 
-/** May a missing cast to VARCHAR be what the target complains of? */
+const OTHER_COMPLAINTS =
+  /an explicit cast is required|Cannot deduce template type|STRUCT to STRUCT cast|Cannot cast STRUCTs/
+
+/** May a missing cast be what the target complains of? */
 export function lacksCast(complaint: string): boolean {
-  return (
-    NO_MATCH.test(complaint) || /an explicit cast is required|Cannot deduce template type/.test(complaint)
-  )
+  return NO_MATCH.test(complaint) || OTHER_COMPLAINTS.test(complaint)
 }
 
 /** Does a table hold an expression that may mean something else without a cast, although no target complains? */
@@ -45,7 +47,7 @@ export function mayMixValues(table: Table): boolean {
 }
 
 const MIXING =
-  /[=<>[%*+&|-]|\/\/|\b(CASE|IN|IF|COALESCE|IFNULL|NULLIF|BETWEEN|VALUES|GREATEST|LEAST|MOD|ADD|SUBTRACT|MULTIPLY|DIVIDE|ROUND|XOR|USING|NATURAL|ANY|ALL|SOME|DISTINCT|UNION|INTERSECT|EXCEPT|(LIST|ARRAY)_\w+)\b/i
+  /[=<>[%*+&|-]|\/\/|\b(CASE|IN|IF|COALESCE|IFNULL|NULLIF|BETWEEN|VALUES|GREATEST|LEAST|MOD|ADD|SUBTRACT|MULTIPLY|DIVIDE|ROUND|XOR|USING|NATURAL|ANY|ALL|SOME|DISTINCT|UNION|INTERSECT|EXCEPT|(LIST|ARRAY)_\w+|STRUCT|ROW)\b/i
 
 /** May a text hold something that needs one type for several values? */
 export function mayMix(sql: string): boolean {
@@ -132,7 +134,7 @@ async function castIn(
   )
   const [expression] = expressionsOf(tree)
   if (!expression) return asItIs
-  const place = { parseType: typeParser(target), ...(isQueried && { isColumn }) }
+  const place = { parser: parserOf(target), ...(isQueried && { isColumn }) }
   const { node, isSure } = await castWithin(expression, known, place)
   const cast = selecting(tree, node)
   if (sameTree(tree, cast)) return { sql, isSure }
@@ -159,19 +161,20 @@ async function castWithin(node: Node, known: KnownTypes, place: InPlace): Promis
   }
   for (const [field, child] of Object.entries(node)) entries.push([field, await castOne(child)])
   const sound = await inOneType(Object.fromEntries(entries), known.bind, place)
-  const typed = await inNumberTypes(sound.node, known.bind)
+  const ordered = await castInOrder(sound.node, known.bind, place.parser)
+  const typed = await inNumberTypes(ordered, known.bind)
   known.learn(typed)
-  const done = await castArguments(typed, known.bind, place.parseType)
+  const done = await castArguments(typed, known.bind, place.parser)
   return { node: done, isSure: sound.isSure && sure.every(Boolean) }
 }
 
 /** The expression with the casts without which the target refuses it: it knows no such function, or no such comparison. */
-export async function castArguments(node: Node, bind: Bind, parseType: ParseType): Promise<Node> {
+export async function castArguments(node: Node, bind: Bind, parser: Parser): Promise<Node> {
   if (node['class'] !== 'FUNCTION' && node['type'] !== 'ARRAY_EXTRACT')
-    return await comparedAsNumbers(node, bind, parseType)
+    return await comparedAsNumbers(node, bind, parser)
   const found = await bind(node)
   if ('type' in found) return node
-  const joined = await joinedAsTexts(node, found.complaint, bind, parseType)
+  const joined = await joinedAsTexts(node, found.complaint, bind, parser)
   for (const outer of joined ? [joined] : withCasts(node, found.complaint))
     if ('type' in (await bind(outer))) return outer
   return node
@@ -182,10 +185,10 @@ async function joinedAsTexts(
   node: Node,
   complaint: string,
   bind: Bind,
-  parseType: ParseType,
+  parser: Parser,
 ): Promise<Node | undefined> {
   const [, kind] = /Cannot concatenate (types|lists of types)\b/.exec(complaint) ?? []
-  const textList = kind && (await parseType('VARCHAR[]'))
+  const textList = kind && (await parser.type('VARCHAR[]'))
   if (!textList) return undefined
   const children: unknown[] = []
   for (const child of [node['children']].flat().filter(isNode)) {

@@ -2,7 +2,7 @@ import type { Bind } from './bind.js'
 import { compareStamp, type Comparison } from './compared-stamps.js'
 import { constantText, constantType, isNull } from './constants.js'
 import { literal, splitList } from '../sql/sql.js'
-import { castTo, isNode, type Node, type ParseType } from './syntax-tree.js'
+import { castTo, isNode, type Node, type Parser } from './syntax-tree.js'
 
 /** Types of which, and of VARCHAR, releases up to 0.8 make VARCHAR. */
 const TIMES = /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS)?)$/
@@ -97,7 +97,7 @@ export function valuesIn(node: Node): Node[] {
 
 /** What is told about the place of an expression. */
 export interface InPlace {
-  readonly parseType: ParseType
+  readonly parser: Parser
   /** In a query, of which an optimizer sees the constants. */
   readonly isColumn?: (node: Node) => boolean
 }
@@ -106,7 +106,7 @@ export interface InPlace {
 export async function inOneType(
   node: Node,
   bind: Bind,
-  { parseType, isColumn }: Partial<InPlace> = {},
+  { parser, isColumn }: Partial<InPlace> = {},
 ): Promise<Sure> {
   const kind = KINDS.find(({ is }) => is(node))
   const values = valuesIn(node)
@@ -135,7 +135,7 @@ export async function inOneType(
     return { node, isSure: true }
   const comparison = isColumn ? comparedAs(kind, node, values, types, isColumn) : 'as texts'
   if (comparison !== 'as texts') return { node, isSure: comparison === 'as it is' }
-  if (isSearch) return searchText(node, values, await parseType?.('VARCHAR[]'))
+  if (isSearch) return searchText(node, values, await parser?.type('VARCHAR[]'))
   if (named(node, /^nullif$/)) return { node: nullIfText(node, values), isSure: true }
   const changed = kind.fields.map((field): [string, unknown] => {
     const child = node[field]
@@ -145,7 +145,7 @@ export async function inOneType(
 }
 
 /** A text that was compared with a number became one: `v > 2`, which later releases refuse without a cast. */
-export async function comparedAsNumbers(node: Node, bind: Bind, parseType: ParseType): Promise<Node> {
+export async function comparedAsNumbers(node: Node, bind: Bind, parser: Parser): Promise<Node> {
   const kind = KINDS.find(({ is }) => is(node))
   if (kind?.gives !== 'order') return node
   // A text in quotes becomes a number without a cast.
@@ -161,7 +161,7 @@ export async function comparedAsNumbers(node: Node, bind: Bind, parseType: Parse
   }
   const numbers = [...types].filter(([type]) => type !== 'VARCHAR')
   if (numbers.length === types.size || !numbers.every(([type]) => NUMBERS.test(type))) return node
-  const type = await typeOfAll(numbers, bind, parseType)
+  const type = await typeOfAll(numbers, bind, parser)
   if (type === undefined) return node
   return { ...node, ...Object.fromEntries(kind.fields.map((field) => [field, castTo(type, node[field])])) }
 }
@@ -170,13 +170,13 @@ export async function comparedAsNumbers(node: Node, bind: Bind, parseType: Parse
 async function typeOfAll(
   numbers: readonly (readonly [string, Node])[],
   bind: Bind,
-  parseType: ParseType,
+  parser: Parser,
 ): Promise<Node | undefined> {
   const [first, ...others] = numbers
-  if (!first || others.length === 0) return first && (await parseType(first[0]))
+  if (!first || others.length === 0) return first && (await parser.type(first[0]))
   const children: Node[] = []
   for (const [name, value] of numbers) {
-    const type = await parseType(name)
+    const type = await parser.type(name)
     if (!type) return undefined
     // A constant would become what the others are.
     children.push(castTo(type, value))
@@ -185,7 +185,7 @@ async function typeOfAll(
   // UBIGINT and a signed number were a DOUBLE.
   const isKept =
     'type' in found && (found.type !== 'HUGEINT' || numbers.some(([type]) => type === found.type))
-  return isKept ? await parseType(found.type) : undefined
+  return isKept ? await parser.type(found.type) : undefined
 }
 
 /** How a comparison in a query was made. */

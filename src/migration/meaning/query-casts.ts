@@ -16,6 +16,7 @@ import {
   placeIn,
   withQuery,
 } from './query-place.js'
+import { castInOrder } from './struct-casts.js'
 import { type Session, SqlError } from '../sql/session.js'
 import { castTo, isNode, keyOf, type Node, printExactly, sameTree } from './syntax-tree.js'
 
@@ -235,14 +236,15 @@ class Caster {
     if (node['class'] === 'SUBQUERY' && node['subquery_type'] === 'ANY')
       return await this.castCompared(node, bind, place)
     const { node: done, isSure } = await inOneType(node, bind, {
-      parseType: this.describer.parseType,
+      parser: this.describer.parser,
       isColumn: (one) => isColumn(one) && !this.describer.isParameter(one),
     })
     this.isSure &&= isSure
     this.isSure &&= await this.isSureOfCall(done, bind)
-    const typed = await inNumberTypes(done, bind)
+    const ordered = await castInOrder(done, bind, this.describer.parser)
+    const typed = await inNumberTypes(ordered, bind)
     known.learn(typed)
-    return this.options.isRefused ? await castArguments(typed, bind, this.describer.parseType) : typed
+    return this.options.isRefused ? await castArguments(typed, bind, this.describer.parser) : typed
   }
 
   /** A text that a macro is called with stands wherever its parameter does, such as in `coalesce(x, 0)`. */

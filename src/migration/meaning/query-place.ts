@@ -5,10 +5,10 @@ import {
   changeNodes,
   isNode,
   type Node,
-  type ParseType,
+  type Parser,
   parseSelect,
   printSelect,
-  typeParser,
+  parserOf,
 } from './syntax-tree.js'
 
 /*
@@ -134,7 +134,7 @@ type Columns = readonly Described[] | Refusal
 export class Describer {
   /** Was more asked than is bearable? Then nothing is known any more. */
   isExhausted = false
-  readonly parseType: ParseType
+  readonly parser: Parser
   private asked = 0
 
   constructor(
@@ -142,7 +142,7 @@ export class Describer {
     private readonly frame: Frame,
     private readonly parameters: ReadonlySet<string> = new Set(),
   ) {
-    this.parseType = typeParser(target)
+    this.parser = parserOf(target)
   }
 
   /** What the target finds for expressions that stand in a SELECT, also inside of its aggregates. */
@@ -177,7 +177,7 @@ export class Describer {
   /** The columns of a query, or why the target refuses it. */
   async columns(query: Node): Promise<Columns> {
     if (!this.holdsParameter(query)) return await this.ask(query)
-    const textList = await this.parseType('VARCHAR[]')
+    const textList = await this.parser.type('VARCHAR[]')
     const types = [...PROBES, ...(textList ? [textList] : [])]
     const found: (readonly Described[])[] = []
     let refusal: Refusal = { complaint: '' }

@@ -50,26 +50,33 @@ export function numberNode(text: string): Node {
   return { [NUMBER]: text }
 }
 
-/** Gives a type such as `DECIMAL(9,2)` as the target's parser does; undefined for what it does not take for one. */
-export type ParseType = (type: string) => Promise<Node | undefined>
-
-/** Types with parts differ from release to release. */
-export function typeParser(target: Session): ParseType {
-  const types = parsedTypes.get(target) ?? new Map<string, Promise<Node | undefined>>()
-  parsedTypes.set(target, types)
-  return (type) => {
-    const parsed = types.get(type) ?? parseType(target, type)
-    types.set(type, parsed)
-    return parsed
-  }
+/** Gives trees as the target's parser does: they differ from release to release. Undefined for what it does not take. */
+export interface Parser {
+  readonly expression: (sql: string) => Promise<Node | undefined>
+  /** Of one such as `DECIMAL(9,2)`. */
+  readonly type: (sql: string) => Promise<Node | undefined>
 }
 
-const parsedTypes = new WeakMap<Session, Map<string, Promise<Node | undefined>>>()
+export function parserOf(target: Session): Parser {
+  const known = parsed.get(target) ?? new Map<string, Promise<Node | undefined>>()
+  parsed.set(target, known)
+  const expression = (sql: string): Promise<Node | undefined> => {
+    const tree = known.get(sql) ?? parseExpression(target, sql)
+    known.set(sql, tree)
+    return tree
+  }
+  const type = async (sql: string): Promise<Node | undefined> => {
+    const cast = await expression(`CAST(NULL AS ${sql})`)
+    return isNode(cast?.['cast_type']) ? cast['cast_type'] : undefined
+  }
+  return { expression, type }
+}
 
-async function parseType(target: Session, type: string): Promise<Node | undefined> {
-  const tree = await parseSelect(target, `SELECT CAST(NULL AS ${type})`)
-  const [cast] = isNode(tree) ? expressionsOf(tree) : []
-  return isNode(cast?.['cast_type']) ? cast['cast_type'] : undefined
+const parsed = new WeakMap<Session, Map<string, Promise<Node | undefined>>>()
+
+async function parseExpression(target: Session, sql: string): Promise<Node | undefined> {
+  const tree = await parseSelect(target, `SELECT ${sql}`)
+  return isNode(tree) ? expressionsOf(tree)[0] : undefined
 }
 
 /** What a statement's tree selects, where it is one SELECT. */
