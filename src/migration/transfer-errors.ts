@@ -30,7 +30,21 @@ export function sourceError(error: unknown, what: string): DuckfleetError {
     )
   if (error instanceof SqlError)
     return new DuckfleetError('corrupt', `${what} cannot be read: ${error.message}`, { cause: error })
-  return asDuckfleetError(error)
+  return emptyIndex(error) ?? asDuckfleetError(error)
+}
+
+/** 0.9 stores nothing of an index without entries. 1.1.3 and 1.4.4 read that, and store it so again; 1.5 breaks (tried). */
+function emptyIndex(error: unknown): DuckfleetError | undefined {
+  const [, index] =
+    (error instanceof Error && /index storage info with name '(.+)' not found/s.exec(error.message)) || []
+  if (index === undefined) return undefined
+  return new DuckfleetError(
+    'unsupported',
+    `index ${index} has no entries (its table is empty, or holds NULLs alone), and was stored by 0.9 in a way in which DuckDB ` +
+      'from 1.5 on opens no file. The file is not damaged: upgrade it with --to 1.4.4 --storage-version v1.4.0 (and duckfleet ' +
+      'engines install 1.4.4 before), which a newer target reads; or drop the index, with the DuckDB that wrote the file',
+    { cause: error },
+  )
 }
 
 /** What WebAssembly engines lack; see `wasm-attach.ts` for what is opened nevertheless. */

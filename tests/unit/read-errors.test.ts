@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { DuckfleetError } from '../../src/errors.js'
 import { SqlError } from '../../src/migration/sql/session.js'
 import { sourceError, targetError } from '../../src/migration/transfer-errors.js'
 
@@ -31,6 +32,15 @@ it.each([
   const { message } = sourceError(new SqlError(complaint, ''), 'the file')
   expect(message).toMatch(/the file is not damaged: .* Drop the CHECK, DEFAULT or generated column/)
   expect(message).toContain(wanted)
+})
+
+it('says what to do about an index that 1.5 breaks at', () => {
+  const complaint = "INTERNAL Error: ExtractIndexStorageInfo: index storage info with name 'i' not found"
+  const broke = new DuckfleetError('engine', `the 1.5.6 (neo) engine broke: ${complaint}`)
+  expect(sourceError(broke, 'the file')).toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/^index i has no entries .* not damaged: .* --to 1\.4\.4/) as string,
+  })
 })
 
 it('says why rows that were let in are refused now', () => {
