@@ -57,7 +57,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       } catch (error) {
         if (!(error instanceof FractionsDiffer)) throw error
         // Not from the beginning: files without runs can be many times as big.
-        await rm(request.destination)
+        await rm(request.destination, { force: true })
         return await make(true)
       }
     },
