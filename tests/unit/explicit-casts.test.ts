@@ -89,6 +89,14 @@ it.each([
   expect(unsure).toEqual([])
 })
 
+it('asks no value twice that is another each time: a STRUCT of it is reported', async () => {
+  const expression = `(CAST(struct_pack(a := random()) AS STRUCT(x DOUBLE)) IS NOT NULL)`
+  const table: Table = { ...TABLE, constraints: [{ kind: 'check', expression }] }
+  const { cast, unsure } = await castInTable(await openTarget(), table)
+  expect(cast.constraints).toEqual([{ kind: 'check', expression }])
+  expect(unsure).toEqual([`CHECK (${expression}) of table main.t`])
+})
+
 it('tells what compares an ENUM with texts as the target does not', async () => {
   const target = await openTarget()
   const checks = [`(e > 'a')`, `(e = 'c')`, `(e = s)`, `(e = 'a')`, `(e IN ('a', 'c'))`]

@@ -162,10 +162,10 @@ async function castWithin(node: Node, known: KnownTypes, place: InPlace): Promis
   for (const [field, child] of Object.entries(node)) entries.push([field, await castOne(child)])
   const sound = await inOneType(Object.fromEntries(entries), known.bind, place)
   const ordered = await castInOrder(sound.node, known.bind, place.parser)
-  const typed = await inNumberTypes(ordered, known.bind)
+  const typed = await inNumberTypes(ordered.node, known.bind)
   known.learn(typed)
   const done = await castArguments(typed, known.bind, place.parser)
-  return { node: done, isSure: sound.isSure && sure.every(Boolean) }
+  return { node: done, isSure: sound.isSure && ordered.isSure && sure.every(Boolean) }
 }
 
 /** The expression with the casts without which the target refuses it: it knows no such function, or no such comparison. */

@@ -1,6 +1,6 @@
 import type { Bind } from './bind.js'
 import { constantType, isNull } from './constants.js'
-import { castTo, isNode, type Node, numberNode } from './syntax-tree.js'
+import { castTo, isNode, isVolatileTree, type Node, numberNode } from './syntax-tree.js'
 
 /*
  * Up to 0.8 the number 1 was an INTEGER wherever it stood: beside a SMALLINT or an unsigned number it is one of those now, and
@@ -98,7 +98,7 @@ function mayBeZero(divisor: Node): boolean {
   const constant = isNode(divisor['child']) ? divisor['child'] : divisor
   if (constantType(constant) !== undefined)
     return /^\{"[^"]*":"-?[0.]*"\}$/.test(JSON.stringify(valueOf(constant)))
-  return !/"function_name":"(random|nextval|uuid|gen_random_uuid)"/.test(JSON.stringify(divisor))
+  return !isVolatileTree(divisor)
 }
 
 function valueOf(constant: Node): unknown {

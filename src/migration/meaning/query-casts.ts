@@ -242,7 +242,8 @@ class Caster {
     this.isSure &&= isSure
     this.isSure &&= await this.isSureOfCall(done, bind)
     const ordered = await castInOrder(done, bind, this.describer.parser)
-    const typed = await inNumberTypes(ordered, bind)
+    this.isSure &&= ordered.isSure
+    const typed = await inNumberTypes(ordered.node, bind)
     known.learn(typed)
     return this.options.isRefused ? await castArguments(typed, bind, this.describer.parser) : typed
   }

@@ -1,5 +1,6 @@
 import type { Bind } from './bind.js'
-import { changeNodes, isNode, type Node, type Parser } from './syntax-tree.js'
+import type { Sure } from './one-type.js'
+import { changeNodes, isNode, isVolatileTree, type Node, type Parser } from './syntax-tree.js'
 import { ident, literal } from '../sql/sql.js'
 
 /*
@@ -8,21 +9,27 @@ import { ident, literal } from '../sql/sql.js'
  */
 
 /** `CAST(s AS STRUCT(x INTEGER, y VARCHAR))` with what gives the fields of s these names. */
-export async function castInOrder(node: Node, bind: Bind, parser: Parser): Promise<Node> {
+export async function castInOrder(node: Node, bind: Bind, parser: Parser): Promise<Sure> {
   const { child } = node
   const wanted = fieldsOf(node['cast_type'])
-  if (node['class'] !== 'CAST' || wanted.length === 0 || !isNode(child)) return node
+  if (node['class'] !== 'CAST' || wanted.length === 0 || !isNode(child)) return { node, isSure: true }
   const found = await bind(child)
   const given = 'type' in found ? fieldsOf(await parser.type(found.type)) : []
   const isSame = given.every((name, i) => name.toLowerCase() === wanted[i]?.toLowerCase())
-  if (given.length !== wanted.length || isSame) return node
+  if (given.length !== wanted.length || isSame) return { node, isSure: true }
+  // Each field would be asked for by itself.
+  if (isVolatileTree(child)) return { node, isSure: false }
   const fields = given.map(
     (name, i) => `${ident(wanted[i] ?? '')} := struct_extract(${STRUCT}, ${literal(name)})`,
   )
   const renamed = await parser.expression(
     `CASE WHEN ${STRUCT} IS NULL THEN NULL ELSE struct_pack(${fields.join(', ')}) END`,
   )
-  return renamed ? { ...node, child: changeNodes(renamed, (one) => (isStruct(one) ? child : one)) } : node
+  if (!renamed) return { node, isSure: false }
+  return {
+    node: { ...node, child: changeNodes(renamed, (one) => (isStruct(one) ? child : one)) },
+    isSure: true,
+  }
 }
 
 const STRUCT = 'duckfleet_struct'

@@ -96,6 +96,11 @@ export function castTo(type: string | Node, child: unknown): Node {
   return { class: 'CAST', type: 'OPERATOR_CAST', alias: '', child, cast_type: castType, try_cast: false }
 }
 
+/** Does it give something else each time that it is asked, so that it must not be asked twice? */
+export function isVolatileTree(tree: Node): boolean {
+  return /"function_name":"(random|nextval|uuid|gen_random_uuid)"/.test(JSON.stringify(tree))
+}
+
 /** The tree with every DOUBLE as a cast text: the engine prints 1e5 as 100000.0, a decimal. */
 export function castDoubles(tree: Node): Node {
   return changeNodes(tree, (node) => {
@@ -105,7 +110,7 @@ export function castDoubles(tree: Node): Node {
       return node
     const text = { type: { id: 'VARCHAR', type_info: null }, is_null: false, value: number[NUMBER] }
     const child = { class: 'CONSTANT', type: 'VALUE_CONSTANT', alias: '', value: text }
-    return { class: 'CAST', type: 'OPERATOR_CAST', alias, child, cast_type: type, try_cast: false }
+    return { ...castTo(type, child), alias }
   })
 }
 
