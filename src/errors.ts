@@ -43,3 +43,9 @@ export function asDuckfleetError(error: unknown, fallback: ErrorCode = 'engine')
   const message = error instanceof Error ? error.message : String(error)
   return new DuckfleetError(fallback, message, { cause: error })
 }
+
+/** Error code of a failed system call, such as `ENOENT`; undefined for any other error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { asDuckfleetError, DuckfleetError } from '../errors.js'
+import { asDuckfleetError, DuckfleetError, systemCode } from '../errors.js'
 import { assertKnownEngine } from '../engine/registry.js'
 import { HEADER_BYTES, parseHeader, requireDatabase } from '../migration/file/header.js'
 import type { HeaderResult, StorageHeader } from '../migration/file/header.js'
@@ -84,7 +84,7 @@ async function sizeOf(file: string): Promise<number | null> {
   try {
     return (await stat(file)).size
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
+    if (systemCode(error) === 'ENOENT') return null
     throw error
   }
 }
@@ -103,12 +103,13 @@ function fields(result: HeaderResult): Partial<Omit<Inspection, 'error'>> {
 }
 
 function describe(error: unknown, file: string): { code: string; message: string } {
-  switch (codeOf(error)) {
+  switch (systemCode(error)) {
     case 'ENOENT':
       return { code: 'usage', message: `${file} does not exist; check the path` }
     case 'EACCES':
     case 'EPERM':
       return { code: 'usage', message: `${file} may not be read by this user; check its permissions` }
+    case undefined:
     default: {
       const { code, message } = asDuckfleetError(error, 'transient')
       return {
@@ -117,8 +118,4 @@ function describe(error: unknown, file: string): { code: string; message: string
       }
     }
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { DuckfleetError } from '../errors.js'
 import type { Places } from '../fleet/examine.js'
 import type { Location } from '../fleet/route.js'
-import { isInside } from '../store/confine.js'
+import { isInside } from '../folders.js'
 import { createEfsStore } from '../store/efs.js'
 import type { ListedFile, Store } from '../store/port.js'
 

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { locateEngines } from '../engine/locate.js'
 import type { InstalledEngine } from '../engine/locate.js'
 import { chooseReader } from '../engine/registry.js'
-import { asDuckfleetError } from '../errors.js'
+import { asDuckfleetError, systemCode } from '../errors.js'
 import {
   createJobFolder,
   createRunFolder,
@@ -130,7 +130,7 @@ async function copyWithWal(from: string, to: string): Promise<void> {
     try {
       await copyFile(from + suffix, to + suffix, constants.COPYFILE_FICLONE)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      if (systemCode(error) !== 'ENOENT') throw error
     }
   }
 }

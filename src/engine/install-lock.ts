@@ -1,6 +1,6 @@
 import { open, rm, stat, utimes } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DuckfleetError } from '../errors.js'
+import { DuckfleetError, systemCode } from '../errors.js'
 
 const HEARTBEAT_MS = 5_000
 /** A lock whose owner has not touched it for so long belongs to a process that is gone. */
@@ -56,7 +56,7 @@ async function tryCreate(path: string): Promise<boolean> {
     await file.close()
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (systemCode(error) === 'EEXIST') return false
     throw error
   }
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { constants, copyFile, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
+import { systemCode } from '../errors.js'
 import type { Database, Engines, Export } from '../migration/ports.js'
 import { storageVersionFor } from '../migration/file/releases.js'
 import type { UpgradeRequest } from '../migration/upgrade.js'
@@ -312,7 +313,7 @@ async function readWal(path: string): Promise<Engines['wal']> {
       await file.close()
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
 }

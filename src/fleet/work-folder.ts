@@ -3,7 +3,7 @@ import { lstat, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { DuckfleetError } from '../errors.js'
-import { makeFolders } from '../make-folders.js'
+import { makeFolders } from '../folders.js'
 import { isAbandoned, showLife } from './sign-of-life.js'
 
 const RUN_NAME = /^duckfleet-\d+-([0-9a-f]{8})[0-9a-f]{8}$/

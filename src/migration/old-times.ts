@@ -16,20 +16,23 @@ const BOTH = -(1559 * 3600 - 57_599)
 const PRINTED = '[0-9]-15[2-5][0-9](:|[^0-9]|$)'
 
 export function hasTimes(columns: readonly TypedColumn[]): boolean {
-  return columns.some(({ type }) => type === TYPE)
+  return timesIn(columns).length > 0
+}
+
+function timesIn(columns: readonly TypedColumn[]): readonly TypedColumn[] {
+  return columns.filter(({ type }) => type === TYPE)
 }
 
 /** SQL: is any of these columns one that 0.9 wrote? */
 export function isOld(columns: readonly TypedColumn[]): string {
-  return columns
-    .filter(({ type }) => type === TYPE)
+  return timesIn(columns)
     .map(({ name }) => `coalesce(${isOldTime(ident(name))}, false)`)
     .join(' OR ')
 }
 
 /** SQL: the relation with the times that 0.9 meant. */
 export function withTimes(relation: string, columns: readonly TypedColumn[]): string {
-  const times = columns.filter(({ type }) => type === TYPE)
+  const times = timesIn(columns)
   if (times.length === 0) return relation
   const meant = times.map(({ name }) => `${meantTime(ident(name))} AS ${ident(name)}`)
   return `(SELECT * REPLACE (${meant.join(', ')}) FROM ${relation})`

@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { DuckfleetError } from '../errors.js'
+import { DuckfleetError, systemCode } from '../errors.js'
 import type { DropRecord } from './failed-drop.js'
 
 /** A record in a new file of JSON lines. */
@@ -12,7 +12,7 @@ export interface DropFile extends DropRecord {
 /** Throws a DuckfleetError `usage` when the file is there already or cannot be made. */
 export async function openDropFile(file: string): Promise<DropFile> {
   const handle = await open(file, 'wx', 0o600).catch((error: unknown) => {
-    const there = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    const there = systemCode(error) === 'EEXIST'
     const why = there ? 'it is there already' : String(error)
     throw new DuckfleetError(
       'usage',

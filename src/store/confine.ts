@@ -1,7 +1,7 @@
 import { lstat, realpath } from 'node:fs/promises'
 import path from 'node:path'
-import { DuckfleetError } from '../errors.js'
-import { systemCode } from './fs-errors.js'
+import { DuckfleetError, systemCode } from '../errors.js'
+import { isInside } from '../folders.js'
 
 /**
  * Turns a key into the real path below `root` (a real path itself). Symbolic links are followed, so that what is
@@ -20,15 +20,6 @@ export async function confine(root: string, key: string): Promise<string> {
     real = next
   }
   return real
-}
-
-/** True when `candidate` is `folder` or lies below it. Both absolute. */
-export function isInside(folder: string, candidate: string): boolean {
-  const relative = path.relative(folder, candidate)
-  return (
-    relative === '' ||
-    (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative))
-  )
 }
 
 function safeParts(key: string): readonly string[] | undefined {

@@ -1,4 +1,4 @@
-import { DuckfleetError } from '../errors.js'
+import { DuckfleetError, systemCode } from '../errors.js'
 
 /** Errors of a disk or network file system that may be gone on the next try. */
 const TRANSIENT: Readonly<Record<string, string>> = {
@@ -29,12 +29,6 @@ const USAGE: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long for this file system; choose a shorter one',
   ELOOP: 'its symbolic links go round in a circle; repair them',
   EEXIST: 'it exists already; allow overwriting, or choose another destination',
-}
-
-/** Error code of a failed system call, such as `ENOENT`; undefined for any other error. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
 }
 
 /** A failed file operation as a sentence: `cannot <action> <path>: <why and what to do>`. */

@@ -1,7 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { DuckfleetError } from '../errors.js'
-import { systemCode } from './fs-errors.js'
+import { DuckfleetError, systemCode } from '../errors.js'
 import { WAL_SUFFIXES } from '../migration/file/wal.js'
 import { sameVersion } from './port.js'
 import type { Found, StoredFile, StoredWal } from './port.js'

@@ -3,6 +3,7 @@ import { opendir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { throwIfAborted } from '../abort.js'
 import { DuckfleetError } from '../errors.js'
+import { isInside } from '../folders.js'
 import { matches } from './match.js'
 import type { Tracker, TrackerSource } from './port.js'
 
@@ -52,5 +53,5 @@ async function leadsOut(root: string, parent: string, entry: Dirent): Promise<bo
   const link = path.join(parent, entry.name)
   const info = await stat(link).catch(() => undefined)
   if (info?.isDirectory() !== true) return false
-  return path.relative(root, await realpath(link)).split(path.sep)[0] === '..'
+  return !isInside(root, await realpath(link))
 }

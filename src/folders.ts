@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { systemCode } from './errors.js'
 
 /**
  * Makes an absolute folder and those above it; gives the ones that were missing, the outermost first. Rejects with what
@@ -13,7 +14,7 @@ export async function makeFolders(folder: string): Promise<readonly string[]> {
     await mkdir(folder)
   } catch (error) {
     // Somebody else was quicker.
-    if (codeOf(error) === 'EEXIST' && (await isFolder(folder))) return above
+    if (systemCode(error) === 'EEXIST' && (await isFolder(folder))) return above
     throw error
   }
   return [...above, folder]
@@ -23,11 +24,16 @@ async function isFolder(name: string): Promise<boolean> {
   try {
     return (await stat(name)).isDirectory()
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
+    if (systemCode(error) === 'ENOENT') return false
     throw error
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
+/** True when `candidate` is `folder` or lies below it. Both absolute. */
+export function isInside(folder: string, candidate: string): boolean {
+  const relative = path.relative(folder, candidate)
+  return (
+    relative === '' ||
+    (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative))
+  )
 }
